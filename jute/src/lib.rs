@@ -12,6 +12,8 @@
 //! `jutec` program. This crate knows nothing of servers, sockets or files.
 
 mod codec;
+#[cfg(feature = "compiler")]
+pub mod compiler;
 mod decoder;
 mod error;
 pub mod generated;

@@ -1047,7 +1047,7 @@ impl Decode for WhoAmIResponse {
 pub struct WatcherEvent {
     /// The event type.
     pub kind: i32,
-    /// The keeper state, 3 (SyncConnected) on the wire.
+    /// The keeper state, 3 (`SyncConnected`) on the wire.
     pub state: i32,
     /// The path concerned.
     pub path: String,

@@ -49,7 +49,8 @@ impl Decode for TxnHeader {
     }
 }
 
-/// What the tree's digest is once the transaction has been applied. Follows the body; may be absent.
+/// What the tree's digest is once the transaction has been applied. It follows the body, and may
+/// be absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TxnDigest {
     /// Version of the digest's definition, 2.
