@@ -43,14 +43,18 @@ pub trait Decode: Sized {
 const RESERVE_AHEAD: usize = 64;
 
 fn put_length<B: BufMut + ?Sized>(out: &mut B, length: usize) {
-    // A length over 2 GiB cannot be expressed; frames are bounded far below that.
-    out.put_i32(i32::try_from(length).unwrap_or(i32::MAX));
+    // Whatever is written was bounded when it came in, far below what the wire can express.
+    out.put_i32(i32::try_from(length).expect("lengths fit into an int"));
 }
 
 /// Appends a length and the bytes: the encoding of strings and buffers.
 pub fn put_blob<B: BufMut + ?Sized>(out: &mut B, bytes: &[u8]) {
     put_length(out, bytes.len());
     out.put_slice(bytes);
+}
+
+fn signed_byte(input: &mut Decoder) -> Result<i8, DecodeError> {
+    input.byte().map(u8::cast_signed)
 }
 
 macro_rules! number {
@@ -71,6 +75,7 @@ macro_rules! number {
     };
 }
 
+number!(i8, 1, put_i8, signed_byte);
 number!(i32, 4, put_i32, Decoder::int);
 number!(i64, 8, put_i64, Decoder::long);
 
@@ -204,5 +209,64 @@ impl<T: Encode + Nullable> Encode for Option<T> {
 impl<T: Nullable> Decode for Option<T> {
     fn decode(input: &mut Decoder) -> Result<Self, DecodeError> {
         T::decode_nullable(input)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode<T: Decode>(bytes: &[u8]) -> Result<T, DecodeError> {
+        T::from_bytes(Bytes::copy_from_slice(bytes))
+    }
+
+    #[test]
+    fn numbers_are_big_endian_and_signed() {
+        assert_eq!(decode(&[0xfe]), Ok(-2_i8));
+        assert_eq!(decode(&[0xff, 0xff, 0xff, 0x9a]), Ok(-102_i32));
+        assert_eq!(decode(&[0x80, 0, 0, 0, 0, 0, 0, 1]), Ok(i64::MIN + 1));
+        assert_eq!((-2_i8).to_bytes(), [0xfe][..]);
+        assert_eq!((-102_i32).to_bytes(), [0xff, 0xff, 0xff, 0x9a][..]);
+        assert_eq!((i64::MIN + 1).to_bytes(), [0x80, 0, 0, 0, 0, 0, 0, 1][..]);
+    }
+
+    #[test]
+    fn any_byte_but_zero_is_true() {
+        for byte in 0..=u8::MAX {
+            assert_eq!(decode(&[byte]), Ok(byte != 0));
+        }
+        assert_eq!((true.to_bytes(), false.to_bytes()), (vec![1].into(), vec![0].into()));
+    }
+
+    #[test]
+    fn null_and_empty_differ() {
+        let (null, empty) = ([0xff; 4], [0; 4]);
+        assert_eq!(decode(&null), Ok(None::<String>));
+        assert_eq!(decode(&empty), Ok(Some(String::new())));
+        assert_eq!(decode(&null), Ok(None::<Bytes>));
+        assert_eq!(decode(&empty), Ok(Some(Bytes::new())));
+        assert_eq!(decode(&null), Ok(None::<Vec<i32>>));
+        assert_eq!(decode(&empty), Ok(Some(Vec::<i32>::new())));
+        assert_eq!(decode::<String>(&null), Err(DecodeError::UnexpectedNull));
+        assert_eq!(None::<String>.to_bytes(), null[..]);
+        assert_eq!(Some(String::new()).to_bytes(), empty[..]);
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf_8_are_replaced() {
+        assert_eq!(decode(&[0, 0, 0, 3, b'a', 0xff, b'b']), Ok("a\u{fffd}b".to_owned()));
+    }
+
+    #[test]
+    fn buffers_share_the_memory_of_the_input() {
+        let input = Bytes::from_static(&[0, 0, 0, 2, 7, 8]);
+        let buffer = Bytes::from_bytes(input.clone()).expect("well formed");
+        assert_eq!(buffer.as_ptr(), input[4..].as_ptr());
+    }
+
+    #[test]
+    fn long_vectors_grow_past_the_reserve() {
+        let vector: Vec<Vec<i32>> = vec![(0..1000).collect(), Vec::new(), vec![-1]];
+        assert_eq!(Decode::from_bytes(vector.to_bytes()), Ok(vector));
     }
 }
