@@ -150,6 +150,12 @@ impl<'a> NewNode<'a> {
     }
 }
 
+/// Whether a path whose parent exists can be that of a node besides the root.
+pub(super) fn is_well_placed(parent_path: &str, name: &str) -> bool {
+    // The root's children have the parent `""`; `"/"` leads to the root too, but from `//name`.
+    !name.is_empty() && parent_path != "/"
+}
+
 impl Tree {
     /// Applies a transaction and appends what it changed to `changes`.
     ///
@@ -246,7 +252,7 @@ impl Tree {
             self.dirty.mark(existing);
             return Err(ErrorCode::NodeExists);
         }
-        if name.is_empty() {
+        if !is_well_placed(parent_path, name) {
             return Err(ErrorCode::BadArguments);
         }
         self.child_created(parent, parent_path, new.parent_cversion, at.zxid);
@@ -276,8 +282,7 @@ impl Tree {
     fn delete(&mut self, at: &At, path: &str, changes: &mut Vec<Change>) -> Result<(), ErrorCode> {
         let (parent_path, name) = path::split(path).ok_or(ErrorCode::NoNode)?;
         let parent = self.nodes.find(parent_path).ok_or(ErrorCode::NoNode)?;
-        if name.is_empty() {
-            // The root, or a path that no node can have.
+        if !is_well_placed(parent_path, name) {
             return Err(ErrorCode::BadArguments);
         }
         // Even if the node is gone already: the parent may come from an older moment.
@@ -343,14 +348,13 @@ impl Tree {
 
     /// Deletes what the leader listed, and whatever the session owns besides.
     fn close_session(&mut self, at: &At, body: &CloseSessionTxn, changes: &mut Vec<Change>) {
-        let listed = body.paths_to_delete.as_deref().unwrap_or_default();
-        for path in listed {
-            // A node that is gone has been deleted by an earlier run of this transaction.
+        for path in body.paths_to_delete.as_deref().unwrap_or_default() {
+            // A node that is gone was deleted by an earlier run of this transaction.
             let _gone = self.delete(at, path, changes);
         }
         for path in self.ephemerals(at.session) {
-            let deleted = self.delete(at, &path, changes);
-            debug_assert!(deleted.is_ok(), "the path was just made from a node");
+            // Gone already only if it was below another one, which no leader allows.
+            let _gone = self.delete(at, &path, changes);
         }
         debug_assert!(self.ephemerals(at.session).is_empty());
     }

@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, Hasher};
 
 /// Growing a hash table moves all its entries at once. Many small tables grow one by one, so that
 /// no single write has to wait for the whole tree.
-const SHARDS: usize = 64;
+const SHARDS: usize = 1024;
 
 /// Every node but the root, keyed by parent and name. Holds ids only: the keys are in the nodes.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! Rebuilding a tree from stored znodes.
 
+use super::apply::is_well_placed;
 use super::node::ROOT;
 use super::{Tree, TreeOptions};
 use crate::types::{Zxid, path};
@@ -59,7 +60,7 @@ impl TreeLoader {
             self.tree.set_root(data.as_deref(), acl.as_deref(), &stat);
             return Ok(());
         }
-        let named = path::split(path).filter(|(_, name)| path.starts_with('/') && !name.is_empty());
+        let named = path::split(path).filter(|(parent, name)| is_well_placed(parent, name));
         let (parent, name) = named.ok_or_else(|| LoadError::InvalidPath(path.to_owned()))?;
         let parent = self.tree.nodes.find(parent);
         let parent = parent.ok_or_else(|| LoadError::NoParent(path.to_owned()))?;
