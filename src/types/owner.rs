@@ -52,16 +52,14 @@ impl EphemeralOwner {
         }
     }
 
-    /// The stored number. A TTL outside `0..=MAX_TTL` is cut to its low 40 bits.
+    /// The stored number. A TTL outside `0..=MAX_TTL` is cut to its low 40 bits. Servers that
+    /// read the old form of TTLs write the new one all the same.
     #[must_use]
-    pub fn to_raw(self, types: ExtendedTypes) -> i64 {
+    pub fn to_raw(self) -> i64 {
         match self {
             Self::Void => 0,
             Self::Session(id) => id.0,
             Self::Container => CONTAINER,
-            Self::Ttl(ttl) if types == ExtendedTypes::Emulate353 => {
-                (TTL_353_MARK | (ttl & Self::MAX_TTL).cast_unsigned()).cast_signed()
-            }
             Self::Ttl(ttl) => (TTL_MARK | (ttl & Self::MAX_TTL).cast_unsigned()).cast_signed(),
         }
     }
@@ -81,14 +79,14 @@ mod tests {
                 EphemeralOwner::Ttl(EphemeralOwner::MAX_TTL),
                 EphemeralOwner::Ttl(1),
             ] {
-                assert_eq!(EphemeralOwner::from_raw(owner.to_raw(types), types), owner);
+                assert_eq!(EphemeralOwner::from_raw(owner.to_raw(), types), owner);
             }
         }
     }
 
     #[test]
     fn without_extended_types_a_ttl_looks_like_a_session() {
-        let raw = EphemeralOwner::Ttl(5).to_raw(ExtendedTypes::On);
+        let raw = EphemeralOwner::Ttl(5).to_raw();
         let read = EphemeralOwner::from_raw(raw, ExtendedTypes::Off);
         assert_eq!(read, EphemeralOwner::Session(SessionId(raw)));
     }
