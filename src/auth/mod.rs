@@ -7,6 +7,8 @@ mod acl;
 mod digest;
 mod ip;
 mod options;
+#[cfg(test)]
+mod tests;
 
 pub use acl::{add_identities, mask_digests, user_name};
 pub use digest::{DigestAlgorithm, UnknownAlgorithm, digest_id};

@@ -24,6 +24,8 @@ mod paths;
 mod registry;
 mod slab;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use registry::{Summary, WatchKind};
 pub use table::{Notice, Watches, WhichAcl};
