@@ -4,7 +4,13 @@
 //! |---|---|---|
 //! | 1 | [`types`], [`proto`] | jute |
 //! | 2 | [`tree`] | jute's transaction records, `types` |
+//! | 2 | [`session`] | `types` |
+//! | 2 | [`watch`] | `types`, the event and watcher types of `proto` |
+//! | 2 | [`auth`] | jute's ACL records, `types` |
 
+pub mod auth;
 pub mod proto;
+pub mod session;
 pub mod tree;
 pub mod types;
+pub mod watch;
