@@ -1,6 +1,8 @@
 //! Prep under random requests: however far it runs ahead of the tree, its transactions are those
 //! of a leader that applies each at once, and the digests they carry come true.
 
+#![expect(clippy::unnecessary_wraps, reason = "the helpers make fields of records as they are")]
+
 use bytes::Bytes;
 use jute::client::{
     PathOnly, PathVersion, PathWatch, RawAcl, RawId, ReconfigRequest, SetAclRequest, SetDataRequest,

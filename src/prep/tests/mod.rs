@@ -1,5 +1,7 @@
 //! Tests of prep against a real tree and session table.
 
+#![expect(clippy::unnecessary_wraps, reason = "the helpers make fields of records as they are")]
+
 mod checks;
 mod effects;
 mod multi;
