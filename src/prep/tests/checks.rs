@@ -210,6 +210,17 @@ fn delete_container_takes_what_may_go() {
 }
 
 #[test]
+fn a_ttl_must_have_passed() {
+    let mut bench = bench();
+    bench.run_all(&[create_with(OpCode::CreateTtl, "/a", 5, 9), set_data("/a", b"x", -1)]);
+    // The test's clock goes on by one millisecond for each request.
+    bench.zxid = Zxid(bench.zxid.0 + 8);
+    let request = Request::DeleteContainer("/a".to_owned());
+    assert_eq!(bench.prepare(SessionId(0), &request).body, refused(BadVersion));
+    assert!(matches!(bench.prepare(SessionId(0), &request).body, Txn::DeleteContainer(_)));
+}
+
+#[test]
 fn reconfig_is_refused() {
     let request = || Request::Reconfig(jute::client::ReconfigRequest::default());
     expect(vec![(NOBODY, request(), SessionExpired), (ALICE, request(), Unimplemented)]);

@@ -46,6 +46,9 @@ fn hard_limits_refuse_what_oversteps_them() {
         assert!(matches!(ask(&set_data("/q/a", b"4321", -1)), Txn::SetData(_)));
         assert!(matches!(ask(&delete("/q/b", -1)), Txn::Delete(_)));
         assert!(matches!(ask(&set_data("/q/a", b"12345678", -1)), Txn::SetData(_)));
+        assert_eq!(ask(&set_data("/q/a", b"123456789", -1)), refused(QuotaExceeded));
+        assert!(matches!(ask(&set_data("/q/a", b"1234567", -1)), Txn::SetData(_)));
+        assert!(matches!(ask(&set_data("/q/a", b"12345678", -1)), Txn::SetData(_)));
         assert!(matches!(ask(&sized("/q/b", b"")), Txn::Create(_)));
         assert!(matches!(ask(&sized("/beside", b"12345678901")), Txn::Create(_)));
         bench.apply();
@@ -83,6 +86,15 @@ fn a_closed_session_gives_its_quota_back() {
     bench.pend(&Request::CloseSession);
     assert!(matches!(bench.prepare(BOB, &create("/q/f", 0)).body, Txn::Create(_)));
     bench.apply();
+}
+
+#[test]
+fn what_was_cleared_uses_no_quota() {
+    let mut bench = limited(options(), "count=-1,bytes=-1=;countHardLimit=2");
+    bench.pend(&sized("/q/a", b""));
+    bench.prep.clear();
+    bench.prepared.clear();
+    assert!(matches!(bench.run(&sized("/q/a", b"")), Txn::Create(_)));
 }
 
 #[test]
