@@ -7,8 +7,10 @@
 //! | 2 | [`session`] | `types` |
 //! | 2 | [`watch`] | `types`, the event and watcher types of `proto` |
 //! | 2 | [`auth`] | jute's ACL records, `types` |
+//! | 3 | [`prep`] | layers 1 and 2 except `watch` |
 
 pub mod auth;
+pub mod prep;
 pub mod proto;
 pub mod session;
 pub mod tree;
