@@ -9,6 +9,6 @@ mod request;
 pub mod xid;
 
 pub use event::{Event, EventType};
-pub use multi::{MultiOp, MultiRequest};
+pub use multi::{MultiOp, MultiRequest, MultiResponse, MultiResult};
 pub use opcode::OpCode;
 pub use request::{AddWatchMode, CreateMode, CreateOp, Request, WatcherType};
