@@ -10,6 +10,8 @@
 //! | 3 | [`prep`] | layers 1 and 2 except `watch` |
 
 pub mod auth;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod prep;
 pub mod proto;
 pub mod session;

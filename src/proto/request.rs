@@ -1,12 +1,12 @@
 //! Requests after the handshake, decoded once where they arrive.
 
 use super::{MultiRequest, OpCode};
-use bytes::Bytes;
+use bytes::{BufMut, Bytes};
 use jute::client::{
     AuthPacket, CreateRequest, CreateTtlRequest, PathKind, PathOnly, PathVersion, PathWatch,
     RawAcl, ReconfigRequest, SaslToken, SetAclRequest, SetDataRequest, SetWatches, SetWatches2,
 };
-use jute::{Decode, DecodeError, Decoder};
+use jute::{Decode, DecodeError, Decoder, Encode};
 
 /// How a znode is created (ZK: `CreateMode`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -230,6 +230,28 @@ impl CreateOp {
         }
         let CreateRequest { path, data, acl, flags } = Decode::decode(input)?;
         Ok(Self { op, path, data, acl, flags, ttl: -1 })
+    }
+}
+
+impl Encode for CreateOp {
+    /// Writes the body of the operation that [`CreateOp::op`] names.
+    fn encode<B: BufMut + ?Sized>(&self, out: &mut B) {
+        self.path.encode(out);
+        self.data.encode(out);
+        self.acl.encode(out);
+        self.flags.encode(out);
+        if self.op == OpCode::CreateTtl {
+            self.ttl.encode(out);
+        }
+    }
+
+    fn encoded_len(&self) -> usize {
+        let ttl = if self.op == OpCode::CreateTtl { self.ttl.encoded_len() } else { 0 };
+        self.path.encoded_len()
+            + self.data.encoded_len()
+            + self.acl.encoded_len()
+            + self.flags.encoded_len()
+            + ttl
     }
 }
 
