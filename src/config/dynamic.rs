@@ -76,7 +76,8 @@ pub(super) fn ensemble(
     lines.check_groups(&mut settings.problems);
     lines.check_addresses(&mut settings.problems);
     let distributed = is_distributed(&lines, own, settings);
-    let id = own.my_id.or_else(|| only_member(&lines, distributed));
+    let listed = own.my_id.filter(|id| lines.server(*id).is_some());
+    let id = listed.or_else(|| only_member(&lines, distributed));
     settle_ports(&lines, id, settings, client, config_file);
     check_peer_type(&lines, id, settings);
     if !distributed {
@@ -146,7 +147,7 @@ fn is_distributed(lines: &MemberLines, own: &Own<'_>, settings: &mut Settings) -
     lines.is_distributed(standalone_enabled, settings)
 }
 
-/// A server that runs alone is the one that is listed, whether or not it has a `myid`.
+/// A server that runs alone is the one that is listed, whatever its `myid` says.
 fn only_member(lines: &MemberLines, distributed: bool) -> Option<i64> {
     let members = &lines.membership.members;
     let only = !distributed && members.len() == 1;

@@ -67,6 +67,7 @@ const PEERS: &str = "links between servers are asynchronous and never wait for a
 const STATS: &str = "requests are not counted by path";
 const CLIENT: &str = "it configures a client, not a server";
 const ALWAYS: &str = "Zabra always does what the default of this key says";
+const CLASSES: &str = "Java classes cannot be loaded";
 const EXPORTER: &str = "the exporter needs no such setting";
 
 /// Keys with one spelling, in the order of ZooKeeper's own documentation.
@@ -294,6 +295,8 @@ const KEYS: &[Row] = &[
     // TLS, besides the families below.
     property("client.certReload"),
     property("ssl.authProvider"),
+    unused("ssl.context.supplier.class", CLASSES),
+    unused("ssl.quorum.context.supplier.class", CLASSES),
     unused("fips-mode", "it selects Java's security providers"),
     unused("ssl.sslProvider", "it selects one of Java's implementations of TLS"),
     // Clients share a few properties with servers.
@@ -327,7 +330,6 @@ pub(super) const TLS_KEYS: &[&str] = &[
     "ocsp",
     "clientAuth",
     "handshakeDetectionTimeoutMillis",
-    "context.supplier.class",
 ];
 
 /// The prefixes of [`TLS_KEYS`].
@@ -373,7 +375,8 @@ pub(super) fn find(name: &str) -> Option<Known> {
     let row = row.or_else(|| FAMILIES.iter().find(|(prefix, ..)| is_member(name, prefix)));
     let (kind, fate) = match row {
         Some((_, kind, fate)) => (*kind, *fate),
-        None => (Kind::Property, tls_fate(name)?),
+        None if is_tls(name) => (Kind::Property, Fate::Used),
+        None => return None,
     };
     Some(Known { kind, fate, secret: is_secret(name) })
 }
@@ -387,16 +390,9 @@ fn is_member(name: &str, prefix: &str) -> bool {
     name.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty())
 }
 
-fn tls_fate(name: &str) -> Option<Fate> {
-    let known = |prefix| {
-        let suffix = name.strip_prefix(prefix)?;
-        TLS_KEYS.iter().find(|key| **key == suffix)
-    };
-    let suffix = TLS_PREFIXES.into_iter().find_map(known)?;
-    Some(match *suffix {
-        "context.supplier.class" => Fate::Unused("Java classes cannot be loaded"),
-        _ => Fate::Used,
-    })
+fn is_tls(name: &str) -> bool {
+    let is_suffix = |suffix: &str| TLS_KEYS.contains(&suffix);
+    TLS_PREFIXES.into_iter().any(|prefix| name.strip_prefix(prefix).is_some_and(is_suffix))
 }
 
 /// Whether messages must keep silent about the value. Unknown keys are judged by their name too.

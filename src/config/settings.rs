@@ -216,6 +216,11 @@ impl Settings {
     pub(super) fn whole(&mut self, key: &str, allowed: Whole) -> Option<i64> {
         let setting = self.get(key)?;
         let strict = keys::find(key).is_none_or(|known| known.kind == Kind::File);
+        if setting.value.is_empty() && !strict {
+            // What a script makes of a variable that is not set.
+            self.note(&setting, "counts as not set");
+            return None;
+        }
         match allowed.check(integer(&setting.value, strict)) {
             Ok(number) => Some(number),
             Err(reason) => {
@@ -244,13 +249,14 @@ impl Settings {
         if setting.value.eq_ignore_ascii_case("true") {
             return true;
         }
-        if !setting.value.eq_ignore_ascii_case("false") {
-            if keys::find(key).is_some_and(|known| known.kind == Kind::File) {
-                self.problems.push(setting.refuse("must be true or false"));
-            } else {
-                self.note(&setting, "counts as false: only \"true\" counts as true");
-            }
+        if setting.value.eq_ignore_ascii_case("false") {
+            return false;
         }
+        if keys::find(key).is_some_and(|known| known.kind == Kind::File) {
+            self.problems.push(setting.refuse("must be true or false"));
+            return default;
+        }
+        self.note(&setting, "counts as false: only \"true\" counts as true");
         false
     }
 

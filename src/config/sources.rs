@@ -5,6 +5,7 @@
 //! key of its own replaces the `-D` property. Here the environment always wins, which is what an
 //! operator who sets it means, and a remark says so where they differ.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -22,11 +23,18 @@ pub type ReadFile<'a> = &'a dyn Fn(&Path) -> io::Result<Vec<u8>>;
 pub const JVM_VARIABLES: [&str; 3] = ["KAFKA_OPTS", "SERVER_JVMFLAGS", "JVMFLAGS"];
 
 /// Where a configuration comes from.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Sources {
     file: Option<PathBuf>,
     settings: Vec<Setting>,
     variables: Vec<(usize, String, String)>,
+}
+
+/// Shows the file alone: settings and variables may hold secrets.
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sources").field("file", &self.file).finish_non_exhaustive()
+    }
 }
 
 impl Sources {
@@ -138,9 +146,8 @@ pub(super) fn file_settings(path: &Path, text: &str, settings: &mut Settings) ->
     let mut found = Vec::new();
     for property in properties::parse(text) {
         match property {
-            Ok(Property { line, key, value }) if key.is_empty() => {
-                let origin = Origin::line(path, line);
-                settings.note_at(origin, format!("a value without a key has no effect: {value}"));
+            Ok(Property { line, key, .. }) if key.is_empty() => {
+                settings.note_at(Origin::line(path, line), "a value without a key has no effect");
             }
             Ok(Property { line, key, value }) => {
                 found.push(Setting::new(Origin::line(path, line), &key, &value));
