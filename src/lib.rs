@@ -8,10 +8,13 @@
 //! | 2 | [`watch`] | `types`, the event and watcher types of `proto` |
 //! | 2 | [`auth`] | jute's ACL records, `types` |
 //! | 3 | [`prep`] | layers 1 and 2 except `watch` |
+//! | – | `config` | std alone |
 
 pub mod auth;
 #[cfg(feature = "client")]
 pub mod client;
+#[cfg(feature = "config")]
+pub mod config;
 pub mod prep;
 pub mod proto;
 pub mod session;
