@@ -7,7 +7,8 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::error::Problem;
-use super::member::Member;
+use super::member::{Member, MemberAddress};
+use super::options::Endpoint;
 use super::settings::{Setting, Settings};
 
 /// Who belongs to an ensemble, as `server.N`, `group.N` and `weight.N` say.
@@ -161,6 +162,7 @@ impl MemberLines {
             weights.entry(*id).or_insert(1);
         }
         if let Some(line) = self.groups.values().next()
+            && !weights.is_empty()
             && weights.values().all(|weight| *weight == 0)
         {
             problems.push(line.refuse_key("needs a voter whose weight is more than 0"));
@@ -170,21 +172,21 @@ impl MemberLines {
     /// Two servers cannot have one address. Wildcards are left alone: people write them for the
     /// server itself.
     pub(super) fn check_addresses(&self, problems: &mut Vec<Problem>) {
-        let mut owners: BTreeMap<(&str, u16), i64> = BTreeMap::new();
+        let mut owners: BTreeMap<Endpoint, i64> = BTreeMap::new();
         for (id, member) in &self.membership.members {
-            for address in &member.addresses {
-                let host = address.host.as_str();
-                for port in [address.port, address.election_port] {
-                    let owner = *owners.entry((host, port)).or_insert(*id);
-                    let wildcard = super::options::Endpoint::new(host, port).is_any();
-                    if owner != *id
-                        && !wildcard
-                        && let Some(line) = self.servers.get(id)
-                    {
-                        let reason = format!("shares {host}:{port} with server.{owner}");
-                        problems.push(line.refuse(reason));
-                    }
+            let ports = |address: &MemberAddress| {
+                [address.port, address.election_port].map(|port| Endpoint::new(&address.host, port))
+            };
+            let own = member.addresses.iter().flat_map(ports).filter(|own| !own.is_any());
+            let mut shared = None;
+            for endpoint in own {
+                match owners.get(&endpoint) {
+                    Some(owner) if owner != id => shared = shared.or(Some((endpoint, *owner))),
+                    _ => drop(owners.insert(endpoint, *id)),
                 }
+            }
+            if let (Some((endpoint, owner)), Some(line)) = (shared, self.servers.get(id)) {
+                problems.push(line.refuse(format!("shares {endpoint} with server.{owner}")));
             }
         }
     }

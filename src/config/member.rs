@@ -6,6 +6,7 @@
 //! `;;2281` is a secure port without a plain one.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 
 use super::options::{Endpoint, bracketed};
 
@@ -87,7 +88,8 @@ impl Member {
         if roles.windows(2).any(|pair| pair[0] != pair[1]) {
             return Err("must give all its addresses the same role".to_owned());
         }
-        addresses.sort();
+        addresses.sort_by_key(|address| (java_host(&address.host), address.port));
+        addresses.dedup();
         let port = |index: usize| clients.get(index).filter(|part| !part.is_empty());
         Ok(Self {
             addresses,
@@ -104,20 +106,32 @@ impl Member {
 }
 
 impl fmt::Display for Member {
-    /// The entry as `/zookeeper/config` has it: the role always stands there.
+    /// The entry as `/zookeeper/config` has it: the role always stands there, after all addresses.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, address) in self.addresses.iter().enumerate() {
             let separator = if index == 0 { "" } else { "|" };
-            let host = bracketed(&address.host);
+            let host = bracketed(&java_host(&address.host));
             write!(f, "{separator}{host}:{}:{}", address.port, address.election_port)?;
         }
         write!(f, ":{}", self.role)?;
-        match (&self.client, &self.secure_client) {
-            (None, None) => Ok(()),
-            (Some(client), None) => write!(f, ";{client}"),
-            (None, Some(secure)) => write!(f, ";;{secure}"),
-            (Some(client), Some(secure)) => write!(f, ";{client};{secure}"),
+        if let Some(endpoint) = &self.client {
+            write!(f, ";{}:{}", bracketed(&java_host(&endpoint.host)), endpoint.port)?;
         }
+        if let Some(endpoint) = &self.secure_client {
+            let separator = if self.client.is_none() { ";;" } else { ";" };
+            write!(f, "{separator}{}:{}", bracketed(&java_host(&endpoint.host)), endpoint.port)?;
+        }
+        Ok(())
+    }
+}
+
+/// A host as Java shows it: an IPv6 address in full, an IPv4 address within IPv6 as IPv4. Servers
+/// compare their configurations as text, so ours must look like theirs.
+fn java_host(host: &str) -> String {
+    let Ok(address) = host.parse::<Ipv6Addr>() else { return host.to_owned() };
+    match address.to_ipv4_mapped() {
+        Some(address) => address.to_string(),
+        None => address.segments().map(|group| format!("{group:x}")).join(":"),
     }
 }
 
@@ -208,12 +222,19 @@ mod tests {
             ("zoo1:2888:3888;2181;2281", "zoo1:2888:3888:participant;0.0.0.0:2181;0.0.0.0:2281"),
             ("zoo1:2888:3888;;2281", "zoo1:2888:3888:participant;;0.0.0.0:2281"),
             ("zoo1:2888:3888;;h:2281", "zoo1:2888:3888:participant;;h:2281"),
-            ("[::1]:2888:3888", "[::1]:2888:3888:participant"),
-            ("[2001:db8::1]:1:2:observer;[::]:3", "[2001:db8::1]:1:2:observer;[::]:3"),
+            ("[::1]:2888:3888", "[0:0:0:0:0:0:0:1]:2888:3888:participant"),
+            (
+                "[2001:db8::1]:1:2:observer;[::]:3",
+                "[2001:db8:0:0:0:0:0:1]:1:2:observer;[0:0:0:0:0:0:0:0]:3",
+            ),
+            ("10.0.0.1:1:2|[::1]:3:4", "[0:0:0:0:0:0:0:1]:3:4|10.0.0.1:1:2:participant"),
+            ("a:1:2|a:1:2", "a:1:2:participant"),
+            ("[::ffff:10.0.0.1]:1:2", "10.0.0.1:1:2:participant"),
+            ("[fe80::1%eth0]:1:2", "[fe80::1%eth0]:1:2:participant"),
             ("10.0.0.1:2888:3888", "10.0.0.1:2888:3888:participant"),
             ("b:1:2|a:3:4:observer;5", "a:3:4|b:1:2:observer;0.0.0.0:5"),
             ("a:1:2:observer|b:3:4:observer", "a:1:2|b:3:4:observer"),
-            ("[::2]:1:2|[::1]:3:4", "[::1]:3:4|[::2]:1:2:participant"),
+            ("[::2]:1:2|[::1]:3:4", "[0:0:0:0:0:0:0:1]:3:4|[0:0:0:0:0:0:0:2]:1:2:participant"),
         ];
         for (text, expected) in table {
             assert_eq!(shown(text).as_deref(), Ok(expected), "{text}");

@@ -56,6 +56,10 @@ fn logical_lines(text: &str) -> Vec<(usize, String)> {
         let mut content = start.to_owned();
         while ends_open(&content) {
             content.pop();
+            // A lone backslash continues nothing: the next line may be a comment.
+            if content.is_empty() {
+                break;
+            }
             match lines.next() {
                 Some((next, _)) => content.push_str(next.trim_start_matches(is_blank)),
                 None => break,
@@ -181,7 +185,8 @@ mod tests {
             ("a=1\\\n\nb=2", &[(1, "a", "1"), (3, "b", "2")]),
             ("a=1\\", &[(1, "a", "1")]),
             ("\\\n", &[]),
-            ("\\\n#k=1", &[(1, "#k", "1")]),
+            ("\\\n#k=1", &[]),
+            ("\\\n  a=1", &[(2, "a", "1")]),
             ("# c\\\na=1", &[(2, "a", "1")]),
             ("a\\=b\\:c\\ d=1", &[(1, "a=b:c d", "1")]),
             ("a=\\ttab\\n\\q\\\\", &[(1, "a", "tab\nq\\")]),

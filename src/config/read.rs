@@ -80,16 +80,16 @@ pub(super) fn limits(settings: &mut Settings) -> Limits {
 /// The range of session timeouts: 2 to 20 ticks.
 pub(super) fn session_limits(settings: &mut Settings, tick_time_ms: u32) -> SessionLimits {
     let ticks = |count: u32| i32::try_from(tick_time_ms.saturating_mul(count)).unwrap_or(i32::MAX);
-    let mut timeout = |key: &str, default: i32| {
+    let mut timeout = |key: &str, default: i32, least: i64| {
         // -1 is how ZooKeeper writes "not set".
         match settings.get(key) {
             Some(setting) if setting.value == "-1" => default,
-            _ => settings.number(key, default, 1, MS),
+            _ => settings.number(key, default, least, MS),
         }
     };
     let limits = SessionLimits {
-        min_timeout_ms: timeout("minSessionTimeout", ticks(2)),
-        max_timeout_ms: timeout("maxSessionTimeout", ticks(20)),
+        min_timeout_ms: timeout("minSessionTimeout", ticks(2), 0),
+        max_timeout_ms: timeout("maxSessionTimeout", ticks(20), 1),
     };
     let SessionLimits { min_timeout_ms: min, max_timeout_ms: max } = limits;
     if min > max {

@@ -155,7 +155,7 @@ const REFUSALS: &[(&str, &str)] = &[
     ),
     (
         "minSessionTimeout=-2",
-        r#"minSessionTimeout = "-2": must be a whole number of milliseconds, at least 1"#,
+        r#"minSessionTimeout = "-2": must be a whole number of milliseconds, at least 0"#,
     ),
     (
         "minSessionTimeout=60001",
