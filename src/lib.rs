@@ -8,6 +8,8 @@
 //! | 2 | [`watch`] | `types`, the event and watcher types of `proto` |
 //! | 2 | [`auth`] | jute's ACL records, `types` |
 //! | 3 | [`prep`] | layers 1 and 2 except `watch` |
+//! | 2 | [`zab`] | `types` |
+//! | 4 | [`replica`] | layers 1 to 3 |
 //! | – | `config` | std alone |
 
 pub mod auth;
@@ -17,7 +19,9 @@ pub mod client;
 pub mod config;
 pub mod prep;
 pub mod proto;
+pub mod replica;
 pub mod session;
 pub mod tree;
 pub mod types;
 pub mod watch;
+pub mod zab;

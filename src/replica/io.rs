@@ -1,0 +1,95 @@
+//! What goes into the brain and what comes out of it.
+
+use crate::proto::{OpCode, Request};
+use crate::types::{ConnId, ErrorCode, Id, SessionId, Zxid};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// The identities of a connection, shared by all of its requests.
+pub type Identities = Arc<[Id]>;
+
+/// The first frame of a connection, checked as far as a connection can.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handshake {
+    /// The highest zxid that the client has seen.
+    pub last_zxid_seen: Zxid,
+    /// The session to go on with, 0 for a new one.
+    pub session: SessionId,
+    /// What the client shows as the session's password.
+    pub password: Bytes,
+    /// The timeout in milliseconds, negotiated already.
+    pub timeout_ms: i32,
+    /// The read-only flag, absent if the client is too old to send it.
+    pub read_only: Option<bool>,
+}
+
+/// A request with its place in the connection's order.
+#[derive(Clone, Debug)]
+pub struct ClientRequest {
+    /// Its number.
+    pub xid: i32,
+    /// Its operation.
+    pub op: OpCode,
+    /// The request, or why its body made none.
+    pub request: Result<Request, ErrorCode>,
+    /// Who asks.
+    pub identities: Identities,
+}
+
+/// Something that happened outside.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A connection sent its first frame.
+    Connect(ConnId, Handshake, Identities),
+    /// A connection sent a request.
+    Request(ConnId, ClientRequest),
+    /// A connection has proven another identity.
+    Identities(ConnId, Identities),
+    /// A connection is gone; nothing more comes from it.
+    Closed(ConnId),
+    /// These sessions have been heard of.
+    Touched(Vec<SessionId>),
+    /// The log is durable up to here.
+    Persisted(Zxid),
+    /// Time has passed.
+    Tick,
+}
+
+/// Why the brain closes a connection (ZK: `DisconnectReason`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The client has seen a zxid that this server has not reached.
+    ZxidAhead,
+    /// The session to go on with is not known, or the password is wrong.
+    SessionGone,
+    /// The session goes on with another connection.
+    SessionTakenOver,
+    /// The client asked for it.
+    ClientRequest,
+    /// The session has expired.
+    SessionExpired,
+}
+
+/// What is to be done outside, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Append to the log; then say [`Input::Persisted`].
+    Append(Zxid, Bytes),
+    /// A session is open on this connection: send the answer to its first frame and read on.
+    Established {
+        /// The connection.
+        conn: ConnId,
+        /// The session.
+        session: SessionId,
+        /// The granted timeout in milliseconds.
+        timeout_ms: i32,
+        /// The answer, length included.
+        frame: Bytes,
+    },
+    /// Send the reply to the oldest request of this connection that has none.
+    Reply(ConnId, Bytes),
+    /// Send a notification, or several.
+    Notify(ConnId, Bytes),
+    /// Close the connection once everything before has been sent.
+    Close(ConnId, CloseReason),
+}

@@ -1,0 +1,313 @@
+//! Everything that is answered from the applied state alone (ZK: `FinalRequestProcessor`).
+//!
+//! A connection with nothing outstanding runs this itself, under the tree's read lock; a read that
+//! waited behind a write of its session is run by the brain. It is the same function.
+
+use super::{frames, set_watches};
+use crate::auth::{AuthOptions, mask_digests, user_name};
+use crate::proto::{AddWatchMode, MultiOp, OpCode, Request, WatcherType, xid};
+use crate::tree::{NodeRef, Tree};
+use crate::types::{ConnId, ErrorCode, Id, SessionId, perms};
+use crate::watch::{WatchKind, Watches};
+use bytes::{BufMut, BytesMut};
+use jute::Encode;
+use jute::client::{ClientInfo, MultiHeader, PathKind, PathWatch, WhoAmIResponse};
+
+/// Who reads, and by which rules.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader<'a> {
+    /// The connection, which owns the watches that it leaves.
+    pub conn: ConnId,
+    /// Its session.
+    pub session: SessionId,
+    /// Its identities.
+    pub identities: &'a [Id],
+    /// How permissions are decided.
+    pub auth: &'a AuthOptions,
+    /// How many watches a connection may have; `QuotaExceeded` beyond.
+    pub max_watches: usize,
+}
+
+/// Whether a request adds, removes or looks for watches.
+#[must_use]
+pub fn needs_watches(request: &Request) -> bool {
+    match request {
+        Request::Exists(op)
+        | Request::GetData(op)
+        | Request::GetChildren(op)
+        | Request::GetChildren2(op) => op.watch,
+        Request::CheckWatches(_)
+        | Request::RemoveWatches(_)
+        | Request::SetWatches(_)
+        | Request::AddWatch(_) => true,
+        _ => false,
+    }
+}
+
+impl Reader<'_> {
+    /// Appends the reply to a request that does not write, and before it the notifications that
+    /// setWatches finds overdue. `watches` must be there if [`needs_watches`] says so.
+    pub fn answer(
+        &self,
+        tree: &Tree,
+        watches: Option<&mut Watches>,
+        number: i32,
+        request: &Result<Request, ErrorCode>,
+        out: &mut BytesMut,
+    ) {
+        let zxid = tree.last_zxid();
+        let request = match request {
+            Ok(Request::Ping) => {
+                let _ = frames::put_reply(out, xid::PING, zxid, |_| Ok(()));
+                return;
+            }
+            Ok(Request::SetWatches(op)) => {
+                let result = match watches {
+                    Some(watches) => set_watches::replay(self, tree, watches, op, out),
+                    None => Err(ErrorCode::SystemError),
+                };
+                let _ = frames::put_reply(out, number, zxid, |_| result);
+                return;
+            }
+            Ok(request) => request,
+            Err(code) => {
+                let _ = frames::put_reply(out, number, zxid, |_| Err(*code));
+                return;
+            }
+        };
+        // The error, if there is one, is in the reply.
+        let _ = frames::put_reply(out, number, zxid, |out| self.body(tree, watches, request, out));
+    }
+
+    fn body(
+        &self,
+        tree: &Tree,
+        watches: Option<&mut Watches>,
+        request: &Request,
+        out: &mut BytesMut,
+    ) -> Result<(), ErrorCode> {
+        match request {
+            Request::Exists(op) => self.exists(tree, watches, op, out),
+            Request::GetData(op) => {
+                let node = self.readable(tree, op.path.as_deref())?;
+                self.leave(watches, op, WatchKind::Data)?;
+                put_data(node, out);
+                node.stat().encode(out);
+                Ok(())
+            }
+            Request::GetChildren(op) | Request::GetChildren2(op) => {
+                let node = self.readable(tree, op.path.as_deref())?;
+                self.leave(watches, op, WatchKind::Child)?;
+                put_children(node, out);
+                if matches!(request, Request::GetChildren2(_)) {
+                    node.stat().encode(out);
+                }
+                Ok(())
+            }
+            Request::GetAcl(op) => self.get_acl(tree, op.path.as_deref(), out),
+            Request::Sync(op) => {
+                op.path.encode(out);
+                Ok(())
+            }
+            Request::MultiRead(op) => self.multi_read(tree, &op.ops, out),
+            Request::CheckWatches(op) => check_watches(self.conn, need(watches)?, op),
+            Request::RemoveWatches(op) => remove_watches(self.conn, need(watches)?, op),
+            Request::AddWatch(op) => self.add_watch(need(watches)?, op, out),
+            Request::GetEphemerals(op) => {
+                self.ephemerals(tree, op.path.as_deref()).encode(out);
+                Ok(())
+            }
+            Request::GetAllChildrenNumber(op) => {
+                let path = op.path.as_deref().ok_or(ErrorCode::MarshallingError)?;
+                self.readable(tree, Some(path))?;
+                let total = tree.descendants(path).ok_or(ErrorCode::NoNode)?;
+                out.put_i32(i32::try_from(total).unwrap_or(i32::MAX));
+                Ok(())
+            }
+            Request::WhoAmI => {
+                self.who_am_i().encode(out);
+                Ok(())
+            }
+            _ => Err(ErrorCode::Unimplemented),
+        }
+    }
+
+    /// The znode, if it exists and may be read. A null path is one that ZooKeeper stumbles over.
+    fn readable<'t>(&self, tree: &'t Tree, path: Option<&str>) -> Result<NodeRef<'t>, ErrorCode> {
+        let path = path.ok_or(ErrorCode::MarshallingError)?;
+        let node = tree.node(path).ok_or(ErrorCode::NoNode)?;
+        self.check(node, perms::READ)?;
+        Ok(node)
+    }
+
+    fn check(&self, node: NodeRef<'_>, perm: i32) -> Result<(), ErrorCode> {
+        let allowed = self.auth.allows(node.acl(), perm, self.identities);
+        if allowed { Ok(()) } else { Err(ErrorCode::NoAuth) }
+    }
+
+    /// Leaves the watch that a read asks for.
+    fn leave(
+        &self,
+        watches: Option<&mut Watches>,
+        op: &PathWatch,
+        kind: WatchKind,
+    ) -> Result<(), ErrorCode> {
+        match &op.path {
+            Some(path) if op.watch => self.add(need(watches)?, path, kind),
+            _ => Ok(()),
+        }
+    }
+
+    /// Adds a watch within the connection's bound.
+    pub(super) fn add(
+        &self,
+        watches: &mut Watches,
+        path: &str,
+        kind: WatchKind,
+    ) -> Result<(), ErrorCode> {
+        if watches.count_of(self.conn) >= self.max_watches {
+            return Err(ErrorCode::QuotaExceeded);
+        }
+        watches.add(self.conn, path, kind);
+        Ok(())
+    }
+
+    fn exists(
+        &self,
+        tree: &Tree,
+        watches: Option<&mut Watches>,
+        op: &PathWatch,
+        out: &mut BytesMut,
+    ) -> Result<(), ErrorCode> {
+        let path = op.path.as_deref().ok_or(ErrorCode::MarshallingError)?;
+        if path.contains('\0') {
+            return Err(ErrorCode::BadArguments);
+        }
+        let node = tree.node(path);
+        if let Some(node) = node {
+            self.check(node, perms::READ)?;
+        }
+        // The watch for a znode that is not there is the reason to ask.
+        self.leave(watches, op, WatchKind::Data)?;
+        node.ok_or(ErrorCode::NoNode)?.stat().encode(out);
+        Ok(())
+    }
+
+    fn get_acl(
+        &self,
+        tree: &Tree,
+        path: Option<&str>,
+        out: &mut BytesMut,
+    ) -> Result<(), ErrorCode> {
+        let path = path.ok_or(ErrorCode::MarshallingError)?;
+        let node = tree.node(path).ok_or(ErrorCode::NoNode)?;
+        self.check(node, perms::READ | perms::ADMIN)?;
+        match self.check(node, perms::ADMIN) {
+            Ok(()) => node.acl().encode(out),
+            Err(_) => mask_digests(node.acl()).encode(out),
+        }
+        node.stat().encode(out);
+        Ok(())
+    }
+
+    fn multi_read(
+        &self,
+        tree: &Tree,
+        ops: &[MultiOp],
+        out: &mut BytesMut,
+    ) -> Result<(), ErrorCode> {
+        for op in ops {
+            let (number, path) = match op {
+                MultiOp::GetData(op) => (OpCode::GetData, &op.path),
+                MultiOp::GetChildren(op) => (OpCode::GetChildren, &op.path),
+                // A multiRead of writes: ZooKeeper fails on the type.
+                _ => return Err(ErrorCode::MarshallingError),
+            };
+            match self.readable(tree, path.as_deref()) {
+                Ok(node) => {
+                    MultiHeader { op: number.number(), done: false, err: 0 }.encode(out);
+                    if number == OpCode::GetData {
+                        put_data(node, out);
+                        node.stat().encode(out);
+                    } else {
+                        put_children(node, out);
+                    }
+                }
+                Err(code) => put_error_result(code.number(), out),
+            }
+        }
+        put_end_mark(out);
+        Ok(())
+    }
+
+    fn add_watch(
+        &self,
+        watches: &mut Watches,
+        op: &PathKind,
+        out: &mut BytesMut,
+    ) -> Result<(), ErrorCode> {
+        let mode = AddWatchMode::from_number(op.kind).ok_or(ErrorCode::MarshallingError)?;
+        let kind = match mode {
+            AddWatchMode::Persistent => WatchKind::Persistent,
+            AddWatchMode::PersistentRecursive => WatchKind::PersistentRecursive,
+        };
+        let path = op.path.as_deref().ok_or(ErrorCode::MarshallingError)?;
+        self.add(watches, path, kind)?;
+        out.put_i32(0);
+        Ok(())
+    }
+
+    /// The session's ephemerals whose paths begin with some text: names play no role, as in ZooKeeper.
+    fn ephemerals(&self, tree: &Tree, prefix: Option<&str>) -> Vec<String> {
+        let prefix = prefix.filter(|prefix| !matches!(prefix.trim(), "" | "/")).unwrap_or_default();
+        let mut paths = tree.ephemerals(self.session);
+        paths.retain(|path| path.starts_with(prefix));
+        paths
+    }
+
+    fn who_am_i(&self) -> WhoAmIResponse {
+        let info = |id: &Id| ClientInfo { auth_scheme: id.scheme.clone(), user: user_name(id) };
+        WhoAmIResponse { client_info: self.identities.iter().map(info).collect() }
+    }
+}
+
+/// Appends an error among the results of a multi.
+pub(super) fn put_error_result(code: i32, out: &mut BytesMut) {
+    MultiHeader { op: -1, done: false, err: code }.encode(out);
+    out.put_i32(code);
+}
+
+/// Appends the mark that ends the results of a multi.
+pub(super) fn put_end_mark(out: &mut BytesMut) {
+    MultiHeader { op: -1, done: true, err: -1 }.encode(out);
+}
+
+fn need(watches: Option<&mut Watches>) -> Result<&mut Watches, ErrorCode> {
+    watches.ok_or(ErrorCode::SystemError)
+}
+
+fn put_data(node: NodeRef<'_>, out: &mut BytesMut) {
+    match node.data() {
+        Some(data) => jute::put_blob(out, data),
+        None => out.put_i32(-1),
+    }
+}
+
+fn put_children(node: NodeRef<'_>, out: &mut BytesMut) {
+    out.put_i32(i32::try_from(node.child_count()).unwrap_or(i32::MAX));
+    for name in node.children() {
+        name.encode(out);
+    }
+}
+
+fn check_watches(conn: ConnId, watches: &Watches, op: &PathKind) -> Result<(), ErrorCode> {
+    let which = WatcherType::from_number(op.kind).ok_or(ErrorCode::MarshallingError)?;
+    let path = op.path.as_deref().ok_or(ErrorCode::MarshallingError)?;
+    if watches.contains(conn, path, which) { Ok(()) } else { Err(ErrorCode::NoWatcher) }
+}
+
+fn remove_watches(conn: ConnId, watches: &mut Watches, op: &PathKind) -> Result<(), ErrorCode> {
+    let which = WatcherType::from_number(op.kind).ok_or(ErrorCode::MarshallingError)?;
+    let path = op.path.as_deref().ok_or(ErrorCode::MarshallingError)?;
+    if watches.remove(conn, path, which) { Ok(()) } else { Err(ErrorCode::NoWatcher) }
+}
