@@ -26,7 +26,7 @@ use crate::auth::AuthOptions;
 use crate::prep::{Prep, PrepOptions, WriteRequest};
 use crate::proto::{Event, OpCode, Request};
 use crate::session::{SessionIds, Sessions};
-use crate::tree::{Applied, Change, SharedAcl, Transaction, Tree, Txn};
+use crate::tree::{Change, SharedAcl, Transaction, Tree, Txn};
 use crate::types::{
     ConnId, ErrorCode, Id, Map, Moment, Now, ServerId, SessionId, Xid, Zxid, perms,
 };
@@ -82,6 +82,7 @@ enum Origin {
 }
 
 /// A change that somebody wants.
+#[derive(Clone, Copy)]
 struct Wish<'a> {
     session: SessionId,
     xid: i32,
