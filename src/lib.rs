@@ -10,6 +10,7 @@
 //! | 3 | [`prep`] | layers 1 and 2 except `watch` |
 //! | 2 | [`zab`] | `types` |
 //! | 4 | [`replica`] | layers 1 to 3 |
+//! | 3 | [`store`] | jute, `types` |
 //! | – | `config` | std alone |
 
 pub mod auth;
@@ -21,6 +22,7 @@ pub mod prep;
 pub mod proto;
 pub mod replica;
 pub mod session;
+pub mod store;
 pub mod tree;
 pub mod types;
 pub mod watch;

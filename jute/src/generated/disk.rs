@@ -151,6 +151,67 @@ impl Decode for TreeMark {
     }
 }
 
+/// Which of the two sets of znodes in the `tree` database counts, and where it came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct TreeBase {
+    /// 0 or 1: the set that counts; the other one is empty, or a snapshot that is still arriving.
+    pub generation: i32,
+    /// The zxid of the snapshot that the set began as, 0 if it grew from nothing.
+    pub zxid: i64,
+}
+
+impl Encode for TreeBase {
+    fn encode<B: BufMut + ?Sized>(&self, out: &mut B) {
+        self.generation.encode(out);
+        self.zxid.encode(out);
+    }
+
+    fn encoded_len(&self) -> usize {
+        self.generation.encoded_len() + self.zxid.encoded_len()
+    }
+}
+
+impl Decode for TreeBase {
+    fn decode(input: &mut Decoder) -> Result<Self, DecodeError> {
+        Ok(Self { generation: Decode::decode(input)?, zxid: Decode::decode(input)? })
+    }
+}
+
+/// What a server must never forget about its part in the ensemble; in the `log` database.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct StoreMeta {
+    /// The last epoch whose proposal this server accepted.
+    pub accepted_epoch: i64,
+    /// The last epoch whose leader this server followed.
+    pub current_epoch: i64,
+    /// The server's id, -1 if none has been written yet.
+    pub server: i64,
+}
+
+impl Encode for StoreMeta {
+    fn encode<B: BufMut + ?Sized>(&self, out: &mut B) {
+        self.accepted_epoch.encode(out);
+        self.current_epoch.encode(out);
+        self.server.encode(out);
+    }
+
+    fn encoded_len(&self) -> usize {
+        self.accepted_epoch.encoded_len()
+            + self.current_epoch.encoded_len()
+            + self.server.encoded_len()
+    }
+}
+
+impl Decode for StoreMeta {
+    fn decode(input: &mut Decoder) -> Result<Self, DecodeError> {
+        Ok(Self {
+            accepted_epoch: Decode::decode(input)?,
+            current_epoch: Decode::decode(input)?,
+            server: Decode::decode(input)?,
+        })
+    }
+}
+
 /// Head of Apache ZooKeeper's log and snapshot files.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct FileHeader {

@@ -1,0 +1,242 @@
+//! The `log` database: entries by zxid, and the numbers that must not be forgotten.
+//!
+//! Every write goes through the write-ahead log, whose files are recycled: a sync into blocks that
+//! exist already is twice as fast as one that makes a file longer. Both column families are flushed
+//! together, for a family with one old record in memory would keep every file from being recycled.
+
+use super::super::bounds::Sequence;
+use super::super::{Durability, FORMAT, LogEntry, Meta, StoreError};
+use super::RocksOptions;
+use super::database::{self, damaged, decode, failure};
+use super::wal;
+use crate::types::{Epoch, ServerId, Zxid};
+use bytes::Bytes;
+use jute::Encode;
+use jute::disk::{StoreMeta, TreeBase};
+use rocksdb::{ColumnFamily, DB, WriteBatch, WriteOptions};
+use std::path::Path;
+
+const CHECKSUM_BYTES: usize = 4;
+const META_FAMILY: &str = "meta";
+/// Files of the write-ahead log that are kept for use again.
+const RECYCLED_FILES: usize = 2;
+
+pub(super) struct LogDb {
+    dir: String,
+    db: DB,
+    synced: WriteOptions,
+    unsynced: WriteOptions,
+}
+
+impl LogDb {
+    pub(super) fn open(dir: &Path, options: &RocksOptions) -> Result<Self, StoreError> {
+        database::refuse_headless(dir)?;
+        if options.durability == Durability::Synced {
+            wal::verify(dir)?;
+        }
+        let mut log_options = database::options(options.log_buffer);
+        log_options.set_recycle_log_file_num(RECYCLED_FILES);
+        log_options.set_atomic_flush(true);
+        // Files reach the lower levels, where whole ones can be dropped, by being moved.
+        log_options.set_level_zero_file_num_compaction_trigger(2);
+        let families = [rocksdb::DEFAULT_COLUMN_FAMILY_NAME, META_FAMILY]
+            .map(|name| (name, log_options.clone()));
+        let db = database::open(dir, || DB::open_cf_with_opts(&log_options, dir, families))?;
+        let mut synced = WriteOptions::default();
+        synced.set_sync(true);
+        let unsynced = WriteOptions::default();
+        let log = Self { dir: dir.display().to_string(), db, synced, unsynced };
+        log.check_format()?;
+        Ok(log)
+    }
+
+    fn check_format(&self) -> Result<(), StoreError> {
+        let Some(found) = self.meta_record("format")? else { return Ok(()) };
+        let found = <[u8; 4]>::try_from(found.as_slice()).map(u32::from_be_bytes);
+        let found = found.map_err(|error| damaged(&self.dir, "the format", error))?;
+        if found != FORMAT {
+            let place = self.dir.clone();
+            return Err(StoreError::Format { place, found, supported: FORMAT });
+        }
+        Ok(())
+    }
+
+    /// Whether the store has been in use before.
+    pub(super) fn is_initialized(&self) -> Result<bool, StoreError> {
+        Ok(self.meta_record("format")?.is_some())
+    }
+
+    pub(super) fn initialize(&self) -> Result<(), StoreError> {
+        self.put_meta("format", &FORMAT.to_be_bytes())
+    }
+
+    /// The last entry, below the floor or not.
+    pub(super) fn last(&self) -> Result<Option<Zxid>, StoreError> {
+        let mut records = self.db.raw_iterator();
+        records.seek_to_last();
+        records.status().map_err(|error| failure(&self.dir, &error))?;
+        records.key().map(|key| self.decode_key(key)).transpose()
+    }
+
+    pub(super) fn append(
+        &self,
+        entries: &[LogEntry],
+        durability: Durability,
+    ) -> Result<(), StoreError> {
+        let payloads: usize = entries.iter().map(|entry| entry.payload.len()).sum();
+        let mut batch = WriteBatch::with_capacity_bytes(payloads + 32 * entries.len());
+        let mut value = Vec::new();
+        for entry in entries {
+            let key = key(entry.zxid);
+            value.clear();
+            value.extend_from_slice(&entry.payload);
+            value.extend_from_slice(&checksum(&key, &entry.payload).to_be_bytes());
+            batch.put(key, &value);
+        }
+        self.write(batch, durability)
+    }
+
+    /// Visits the entries from a zxid on until told to stop. The first one must come right after
+    /// `previous`, if that is given.
+    pub(super) fn read(
+        &self,
+        from: Zxid,
+        previous: Option<Zxid>,
+        visit: &mut dyn FnMut(LogEntry) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        let options = database::scan_options(key(from).to_vec(), vec![0xff; 8]);
+        let mut records = self.db.raw_iterator_opt(options);
+        records.seek_to_first();
+        let mut sequence = Sequence::after(previous);
+        database::each(&self.dir, records, &mut |key, value| {
+            let entry = self.decode_entry(key, value)?;
+            sequence.check(&self.dir, entry.zxid)?;
+            visit(entry)
+        })
+    }
+
+    /// Makes durable what was appended without a sync.
+    pub(super) fn sync(&self) -> Result<(), StoreError> {
+        self.db.flush_wal(true).map_err(|error| failure(&self.dir, &error))
+    }
+
+    pub(super) fn truncate(&self, last: Zxid) -> Result<(), StoreError> {
+        let mut batch = WriteBatch::default();
+        self.cut(&mut batch, last)?;
+        self.write(batch, Durability::Synced)
+    }
+
+    /// Deletes what comes after `last`: only the range that holds something, since a deleted range
+    /// makes the files it covers overlap.
+    fn cut(&self, batch: &mut WriteBatch, last: Zxid) -> Result<(), StoreError> {
+        if let Some(end) = self.last()?
+            && end > last
+        {
+            batch.delete_range(key(last.next()), key(end.next()));
+        }
+        Ok(())
+    }
+
+    /// Raises the floor, then drops the files below it. What stays of them is never read.
+    pub(super) fn trim(&self, keep_from: Zxid) -> Result<(), StoreError> {
+        self.put_meta("floor", &key(keep_from))?;
+        self.drop_files_below(keep_from)
+    }
+
+    /// Lets the log begin after a snapshot, with no entry.
+    pub(super) fn empty(&self, base: &TreeBase) -> Result<(), StoreError> {
+        let applied = database::zxid(&self.dir, "the snapshot's zxid", base.zxid)?;
+        let mut batch = WriteBatch::default();
+        self.cut(&mut batch, applied)?;
+        let family = self.meta_family()?;
+        batch.put_cf(family, "floor", key(applied.next()));
+        batch.put_cf(family, "base", base.to_bytes());
+        self.write(batch, Durability::Synced)?;
+        self.drop_files_below(applied.next())
+    }
+
+    fn drop_files_below(&self, floor: Zxid) -> Result<(), StoreError> {
+        let last = key(Zxid(floor.0 - 1));
+        let dropped = self.db.delete_file_in_range(key(Zxid::ZERO), last);
+        dropped.map_err(|error| failure(&self.dir, &error))
+    }
+
+    pub(super) fn floor(&self) -> Result<Zxid, StoreError> {
+        let record = self.meta_record("floor")?;
+        record.map_or(Ok(Zxid::ZERO), |bytes| self.decode_key(&bytes))
+    }
+
+    pub(super) fn base(&self) -> Result<Option<TreeBase>, StoreError> {
+        decode(&self.dir, "the base", self.meta_record("base")?)
+    }
+
+    pub(super) fn meta(&self) -> Result<Meta, StoreError> {
+        let record: Option<StoreMeta> = decode(&self.dir, "meta", self.meta_record("meta")?)?;
+        Ok(record.map_or_else(Meta::default, |record| Meta {
+            accepted_epoch: Epoch(record.accepted_epoch),
+            current_epoch: Epoch(record.current_epoch),
+            server: (record.server >= 0).then_some(ServerId(record.server)),
+        }))
+    }
+
+    pub(super) fn set_meta(&self, meta: &Meta) -> Result<(), StoreError> {
+        let record = StoreMeta {
+            accepted_epoch: meta.accepted_epoch.0,
+            current_epoch: meta.current_epoch.0,
+            server: meta.server.map_or(-1, |server| server.0),
+        };
+        self.put_meta("meta", &record.to_bytes())
+    }
+
+    fn meta_family(&self) -> Result<&ColumnFamily, StoreError> {
+        let missing = || damaged(&self.dir, "the column family meta", "it is not there");
+        self.db.cf_handle(META_FAMILY).ok_or_else(missing)
+    }
+
+    fn meta_record(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let record = self.db.get_cf(self.meta_family()?, name);
+        record.map_err(|error| failure(&self.dir, &error))
+    }
+
+    fn put_meta(&self, name: &str, value: &[u8]) -> Result<(), StoreError> {
+        let mut batch = WriteBatch::default();
+        batch.put_cf(self.meta_family()?, name, value);
+        self.write(batch, Durability::Synced)
+    }
+
+    fn write(&self, batch: WriteBatch, durability: Durability) -> Result<(), StoreError> {
+        let options = match durability {
+            Durability::Synced => &self.synced,
+            Durability::Unsynced => &self.unsynced,
+        };
+        self.db.write_opt(batch, options).map_err(|error| failure(&self.dir, &error))
+    }
+
+    fn decode_key(&self, key: &[u8]) -> Result<Zxid, StoreError> {
+        let number = <[u8; 8]>::try_from(key).map(i64::from_be_bytes);
+        let number = number.map_err(|error| damaged(&self.dir, "a zxid", error))?;
+        database::zxid(&self.dir, "a zxid", number)
+    }
+
+    fn decode_entry(&self, key: &[u8], value: &[u8]) -> Result<LogEntry, StoreError> {
+        let zxid = self.decode_key(key)?;
+        let wrong = |reason: &str| damaged(&self.dir, &format!("log entry {zxid}"), reason);
+        let split = value.split_last_chunk::<CHECKSUM_BYTES>();
+        let (payload, stored) = split.ok_or_else(|| wrong("it is too short"))?;
+        if checksum(key, payload) != u32::from_be_bytes(*stored) {
+            return Err(wrong("its checksum does not match"));
+        }
+        Ok(LogEntry { zxid, payload: Bytes::copy_from_slice(payload) })
+    }
+}
+
+fn key(zxid: Zxid) -> [u8; 8] {
+    zxid.0.to_be_bytes()
+}
+
+fn checksum(key: &[u8], payload: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(key);
+    hasher.update(payload);
+    hasher.finalize()
+}

@@ -1,0 +1,275 @@
+//! The store of servers: two RocksDB databases, described in the parent module.
+//!
+//! Here: opening them together, the order between them, and the end of it all after an error.
+
+mod database;
+mod log;
+mod tree;
+mod wal;
+
+use self::log::LogDb;
+use self::tree::TreeDb;
+use super::bounds::Bounds;
+use super::{
+    Checkpoint, CheckpointKind, Durability, Item, Loaded, LogEntry, Meta, Store, StoreError,
+    Visitor,
+};
+use crate::types::Zxid;
+use parking_lot::Mutex;
+use std::fs;
+use std::path::Path;
+
+/// How a [`RocksStore`] uses memory and disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RocksOptions {
+    /// How the log has been written so far. A log that was not synced may rightly be torn anywhere
+    /// after a power cut; one that was synced may be torn only at its very end, and anything else is
+    /// reported as damage.
+    pub durability: Durability,
+    /// Bytes of new log entries that are kept in memory before they go from the write-ahead log to
+    /// a file of their own. Also the size of a write-ahead log file.
+    pub log_buffer: usize,
+    /// Bytes of checkpoints that are kept in memory before they are written by themselves.
+    pub tree_buffer: usize,
+}
+
+impl Default for RocksOptions {
+    fn default() -> Self {
+        Self { durability: Durability::Synced, log_buffer: 16 << 20, tree_buffer: 16 << 20 }
+    }
+}
+
+/// The store of servers.
+pub struct RocksStore {
+    place: String,
+    log: LogDb,
+    tree: TreeDb,
+    /// Held over a write to the log; only briefly by what touches the tree.
+    bounds: Mutex<Bounds>,
+    /// The first error; nothing is done after it.
+    failed: Mutex<Option<StoreError>>,
+}
+
+impl RocksStore {
+    /// Opens the store in a data directory, which is made if it is not there.
+    ///
+    /// # Errors
+    /// `InUse` if another process has it open, `Format` if another version wrote it, `Corrupt` or
+    /// `Lost` if something is wrong with what it holds, `Io` or `Full` otherwise.
+    pub fn open(dir: &Path, options: &RocksOptions) -> Result<Self, StoreError> {
+        let place = dir.display().to_string();
+        create_dir(dir).map_err(|error| StoreError::Io {
+            place: place.clone(),
+            reason: format!("cannot make the data directory: {error}"),
+        })?;
+        let log = LogDb::open(&dir.join("log"), options)?;
+        let tree = TreeDb::open(&dir.join("tree"), options)?;
+        let mark = tree.mark()?;
+        if !log.is_initialized()? {
+            if mark.is_some() {
+                let reason = "there is a tree, but no log".to_owned();
+                return Err(StoreError::Lost { place, reason });
+            }
+            log.initialize()?;
+        }
+        finish_install(&place, &log, &tree)?;
+        let applied = mark.map_or(Zxid::ZERO, |mark| Zxid(mark.applied));
+        let bounds = Bounds::recovered(&place, log.floor()?, log.last()?, applied)?;
+        let failed = Mutex::new(None);
+        Ok(Self { place, log, tree, bounds: Mutex::new(bounds), failed })
+    }
+
+    /// Runs something unless there was an error, and notes the first one.
+    fn guarded<T>(&self, run: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Some(error) = &*self.failed.lock() {
+            return Err(error.clone());
+        }
+        run().inspect_err(|error| {
+            if error.is_fatal() {
+                self.failed.lock().get_or_insert_with(|| error.clone());
+            }
+        })
+    }
+
+    fn write_changes(&self, changes: &Checkpoint, applied: Zxid) -> Result<(), StoreError> {
+        {
+            let mut bounds = self.bounds.lock();
+            bounds.check_changes(applied);
+            if bounds.unsynced {
+                self.log.sync()?;
+                bounds.unsynced = false;
+            }
+        }
+        self.tree.write(changes)?;
+        self.bounds.lock().applied = applied;
+        Ok(())
+    }
+
+    /// The end of a snapshot. The flush is the moment at which it counts.
+    fn install(&self, last_part: &Checkpoint, applied: Zxid) -> Result<(), StoreError> {
+        let mut bounds = self.bounds.lock();
+        bounds.check_staging();
+        let base = self.tree.install(last_part)?;
+        self.tree.flush()?;
+        self.log.empty(&base)?;
+        *bounds = Bounds::installed(applied);
+        Ok(())
+    }
+}
+
+impl Store for RocksStore {
+    fn load(&self, visit: &mut Visitor<'_>) -> Result<Loaded, StoreError> {
+        self.guarded(|| {
+            self.tree.visit(visit)?;
+            if let Some(mark) = self.tree.mark()? {
+                visit(Item::Mark(mark)).map_err(StoreError::Refused)?;
+            }
+            let Bounds { applied, end, .. } = *self.bounds.lock();
+            self.log.read(applied.next(), Some(applied), &mut |entry| {
+                visit(Item::Entry(entry)).map_err(StoreError::Refused)?;
+                Ok(true)
+            })?;
+            Ok(Loaded { meta: self.log.meta()?, applied, last: end })
+        })
+    }
+
+    fn append(&self, entries: &[LogEntry], durability: Durability) -> Result<(), StoreError> {
+        self.guarded(|| {
+            let mut bounds = self.bounds.lock();
+            let end = bounds.after_append(entries)?;
+            if entries.is_empty() {
+                return Ok(());
+            }
+            self.log.append(entries, durability)?;
+            bounds.end = end;
+            bounds.unsynced = durability == Durability::Unsynced;
+            Ok(())
+        })
+    }
+
+    fn read_log(&self, from: Zxid, max_bytes: usize) -> Result<Vec<LogEntry>, StoreError> {
+        self.guarded(|| {
+            self.bounds.lock().check_read(from)?;
+            let (mut entries, mut bytes) = (Vec::new(), 0);
+            self.log.read(from, None, &mut |entry| {
+                bytes += entry.payload.len();
+                entries.push(entry);
+                Ok(bytes < max_bytes)
+            })?;
+            Ok(entries)
+        })
+    }
+
+    fn truncate(&self, last: Zxid) -> Result<(), StoreError> {
+        self.guarded(|| {
+            let mut bounds = self.bounds.lock();
+            bounds.check_truncate(last)?;
+            self.log.truncate(last)?;
+            bounds.end = self.log.last()?.unwrap_or(bounds.applied).max(bounds.applied);
+            bounds.unsynced = false;
+            Ok(())
+        })
+    }
+
+    fn trim(&self, keep_from: Zxid) -> Result<(), StoreError> {
+        self.guarded(|| {
+            let mut bounds = self.bounds.lock();
+            if bounds.check_trim(keep_from) {
+                self.log.trim(keep_from)?;
+                bounds.floor = keep_from;
+                bounds.unsynced = false;
+            }
+            Ok(())
+        })
+    }
+
+    fn checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+        self.guarded(|| match &checkpoint.kind {
+            CheckpointKind::Changes(mark) => self.write_changes(checkpoint, Zxid(mark.applied)),
+            CheckpointKind::SnapshotBegin => {
+                self.bounds.lock().staging = true;
+                self.tree.stage(checkpoint)
+            }
+            CheckpointKind::SnapshotPart => {
+                self.bounds.lock().check_staging();
+                self.tree.stage(checkpoint)
+            }
+            CheckpointKind::SnapshotEnd(mark) => self.install(checkpoint, Zxid(mark.applied)),
+        })
+    }
+
+    fn flush(&self) -> Result<Zxid, StoreError> {
+        self.guarded(|| {
+            let applied = self.bounds.lock().applied;
+            self.tree.flush()?;
+            let mut bounds = self.bounds.lock();
+            // A snapshot that was installed meanwhile is durable by itself.
+            if bounds.applied >= applied {
+                bounds.durable = bounds.durable.max(applied);
+            }
+            Ok(bounds.durable)
+        })
+    }
+
+    fn set_meta(&self, meta: &Meta) -> Result<(), StoreError> {
+        self.guarded(|| {
+            let mut bounds = self.bounds.lock();
+            self.log.set_meta(meta)?;
+            bounds.unsynced = false;
+            Ok(())
+        })
+    }
+}
+
+impl std::fmt::Debug for RocksStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RocksStore").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+/// Empties the log if a snapshot took the place of the tree and a crash came in between.
+fn finish_install(place: &str, log: &LogDb, tree: &TreeDb) -> Result<(), StoreError> {
+    match (log.base()?, tree.base()?) {
+        (None, None) => Ok(()),
+        (Some(emptied), Some(base)) if emptied == base => Ok(()),
+        (_, Some(base)) => log.empty(&base),
+        (Some(base), None) => {
+            let zxid = Zxid(base.zxid);
+            let reason = format!("the log begins after a snapshot of {zxid}, which is not there");
+            Err(StoreError::Lost { place: place.to_owned(), reason })
+        }
+    }
+}
+
+/// Makes a directory whose entry survives a power cut.
+fn create_dir(dir: &Path) -> std::io::Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(dir)?;
+    if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        fs::File::open(parent)?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// Whether a directory holds logs or snapshots of Apache ZooKeeper (`version-2/log.*`,
+/// `version-2/snapshot.*`). A server must not start an empty tree beside them.
+///
+/// # Errors
+/// If the directory is there but cannot be read.
+pub fn apache_files_present(dir: &Path) -> std::io::Result<bool> {
+    let files = match fs::read_dir(dir.join("version-2")) {
+        Ok(files) => files,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    for file in files {
+        let name = file?.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("log.") || name.starts_with("snapshot.") {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
