@@ -1,0 +1,144 @@
+//! Counters of the server and of each connection, as the four-letter words show them.
+
+use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU64, Ordering::Relaxed};
+
+/// Least, mean and largest of a number of values.
+#[derive(Debug)]
+pub(crate) struct Spread {
+    count: AtomicU64,
+    sum: AtomicU64,
+    least: AtomicU64,
+    most: AtomicU64,
+}
+
+impl Default for Spread {
+    fn default() -> Self {
+        Self {
+            count: AtomicU64::new(0),
+            sum: AtomicU64::new(0),
+            least: AtomicU64::new(u64::MAX),
+            most: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Spread {
+    /// Adds a value.
+    pub(crate) fn add(&self, value: u64) {
+        self.add_many(value, 1);
+    }
+
+    /// Adds a value that occurred several times.
+    pub(crate) fn add_many(&self, value: u64, times: u64) {
+        self.count.fetch_add(times, Relaxed);
+        self.sum.fetch_add(value.saturating_mul(times), Relaxed);
+        // The extremes hardly ever change: looking first spares a write to shared memory.
+        if value < self.least.load(Relaxed) {
+            self.least.fetch_min(value, Relaxed);
+        }
+        if value > self.most.load(Relaxed) {
+            self.most.fetch_max(value, Relaxed);
+        }
+    }
+
+    /// The least value, 0 if there is none.
+    pub(crate) fn least(&self) -> u64 {
+        let least = self.least.load(Relaxed);
+        if least == u64::MAX { 0 } else { least }
+    }
+
+    /// The largest value, 0 if there is none.
+    pub(crate) fn most(&self) -> u64 {
+        self.most.load(Relaxed)
+    }
+
+    /// The sum of all values.
+    pub(crate) fn sum(&self) -> u64 {
+        self.sum.load(Relaxed)
+    }
+
+    /// How many values there were.
+    pub(crate) fn count(&self) -> u64 {
+        self.count.load(Relaxed)
+    }
+
+    /// Forgets everything.
+    pub(crate) fn reset(&self) {
+        self.count.store(0, Relaxed);
+        self.sum.store(0, Relaxed);
+        self.least.store(u64::MAX, Relaxed);
+        self.most.store(0, Relaxed);
+    }
+}
+
+/// Counters of the whole server (ZK: `ServerStats`).
+#[derive(Debug, Default)]
+pub(crate) struct ServerStats {
+    /// Packets from clients.
+    pub(crate) received: AtomicU64,
+    /// Packets to clients.
+    pub(crate) sent: AtomicU64,
+    /// Bytes from clients.
+    pub(crate) received_bytes: AtomicU64,
+    /// Connections that were refused for there being too many.
+    pub(crate) rejected: AtomicU64,
+    /// Connections that did not open a session in time.
+    pub(crate) sessionless_expired: AtomicU64,
+    /// Sessions that expired.
+    pub(crate) sessions_expired: AtomicU64,
+    /// Failed authentications.
+    pub(crate) auth_failed: AtomicU64,
+    /// Sessions that were asked for, new or to go on with.
+    pub(crate) connection_requests: AtomicU64,
+    /// Milliseconds from a request to its reply.
+    pub(crate) latency: Spread,
+    /// The same for reads alone.
+    pub(crate) read_latency: Spread,
+    /// The same for writes alone.
+    pub(crate) write_latency: Spread,
+    /// Milliseconds of each synced write to the log.
+    pub(crate) fsync: Spread,
+    /// Entries of each synced write to the log.
+    pub(crate) batch: Spread,
+    /// Syncs that took longer than the configured threshold.
+    pub(crate) slow_syncs: AtomicU64,
+    /// Bytes of replies: least and largest are shown.
+    pub(crate) reply_bytes: Spread,
+    /// Bytes of the last reply.
+    pub(crate) last_reply_bytes: AtomicU64,
+}
+
+/// Counters of one connection (ZK: `ServerCnxn`).
+#[derive(Debug, Default)]
+pub(crate) struct ConnStats {
+    /// Packets received.
+    pub(crate) received: AtomicU64,
+    /// Packets sent.
+    pub(crate) sent: AtomicU64,
+    /// Number of the last operation, 0 for none.
+    pub(crate) last_op: AtomicI32,
+    /// Its xid.
+    pub(crate) last_xid: AtomicI64,
+    /// The zxid of its reply.
+    pub(crate) last_zxid: AtomicI64,
+    /// When it was answered, milliseconds on the server's monotonic clock.
+    pub(crate) last_response: AtomicU64,
+    /// How long it took in milliseconds.
+    pub(crate) last_latency: AtomicU64,
+    /// All latencies in milliseconds.
+    pub(crate) latency: Spread,
+}
+
+impl ConnStats {
+    /// Forgets what `crst` resets.
+    pub(crate) fn reset(&self) {
+        self.received.store(0, Relaxed);
+        self.sent.store(0, Relaxed);
+        self.last_op.store(0, Relaxed);
+        self.last_xid.store(-1, Relaxed);
+        self.last_zxid.store(-1, Relaxed);
+        self.last_response.store(0, Relaxed);
+        self.last_latency.store(0, Relaxed);
+        self.latency.reset();
+    }
+}
