@@ -1,7 +1,7 @@
 //! Turns write requests into transactions, on the leader (ZK: `PrepRequestProcessor`).
 //!
 //! A request is checked against the tree as it will be once every transaction proposed before it
-//! is applied: the tree itself, under an [`Overlay`] of what is pending. Everything that must be
+//! is applied: the tree itself, under an overlay of what is pending. Everything that must be
 //! equal on all servers is fixed here: sequence numbers, versions, times, the list of ephemerals
 //! that go with a session. A refused request becomes an error transaction and keeps its zxid, so
 //! that the order of replies stays the order of requests.
