@@ -55,7 +55,6 @@ fn compare(file: &'static [u8], lag: usize, enforce_quota: bool) -> usize {
     let mut prep = Prep::new(PrepOptions {
         extended_types,
         enforce_quota,
-        digest: true,
         standalone: true,
         ..PrepOptions::default()
     });
