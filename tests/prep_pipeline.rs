@@ -189,7 +189,6 @@ impl Leader {
         let options = PrepOptions {
             extended_types,
             enforce_quota: true,
-            digest: true,
             reconfig_enabled: true,
             ..PrepOptions::default()
         };

@@ -1,7 +1,7 @@
 //! Turns write requests into transactions, on the leader (ZK: `PrepRequestProcessor`).
 //!
 //! A request is checked against the tree as it will be once every transaction proposed before it
-//! is applied: the tree itself, under an [`Overlay`] of what is pending. Everything that must be
+//! is applied: the tree itself, under an overlay of what is pending. Everything that must be
 //! equal on all servers is fixed here: sequence numbers, versions, times, the list of ephemerals
 //! that go with a session. A refused request becomes an error transaction and keeps its zxid, so
 //! that the order of replies stays the order of requests.
@@ -42,13 +42,13 @@ use session::PendingSessions;
 const DIGEST_VERSION: i32 = 2;
 
 /// What the configuration says about writes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct PrepOptions {
-    /// Whether TTL znodes can be created (`zookeeper.extendedTypesEnabled`).
+    /// Whether TTL znodes can be created (`zookeeper.extendedTypesEnabled`); as for the tree.
     pub extended_types: ExtendedTypes,
     /// Whether hard quotas refuse writes (`zookeeper.enforceQuota`).
     pub enforce_quota: bool,
-    /// Whether transactions carry the tree's digest (`zookeeper.digest.enabled`).
+    /// Whether transactions carry the tree's digest (`zookeeper.digest.enabled`); as for the tree.
     pub digest: bool,
     /// Whether reconfig is switched on (`reconfigEnabled`).
     pub reconfig_enabled: bool,
@@ -57,6 +57,20 @@ pub struct PrepOptions {
     pub standalone: bool,
     /// Who may do what.
     pub auth: AuthOptions,
+}
+
+impl Default for PrepOptions {
+    /// ZooKeeper's defaults, for a server of an ensemble.
+    fn default() -> Self {
+        Self {
+            extended_types: ExtendedTypes::Off,
+            enforce_quota: false,
+            digest: true,
+            reconfig_enabled: false,
+            standalone: false,
+            auth: AuthOptions::default(),
+        }
+    }
 }
 
 /// A request that may change the replicated state.
