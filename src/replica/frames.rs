@@ -72,3 +72,15 @@ fn connect_response(
     welcome.encode(&mut out);
     out.freeze()
 }
+
+/// A reply that is an error alone.
+#[must_use]
+pub fn error_reply(xid: i32, zxid: Zxid, code: ErrorCode) -> Bytes {
+    reply(xid, zxid, code.number(), |_| {})
+}
+
+/// A reply with a body that is encoded already.
+#[must_use]
+pub fn plain_reply(xid: i32, zxid: Zxid, body: &[u8]) -> Bytes {
+    reply(xid, zxid, 0, |out| out.extend_from_slice(body))
+}

@@ -19,6 +19,7 @@ mod set_watches;
 #[cfg(test)]
 mod tests;
 
+pub use frames::{error_reply, plain_reply};
 pub use io::{ClientRequest, CloseReason, Effect, Handshake, Identities, Input};
 pub use reads::{Reader, needs_watches};
 

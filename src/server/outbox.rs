@@ -24,6 +24,8 @@ pub(crate) enum Closing {
     Brain(CloseReason),
     /// The client does not read what it is sent.
     SlowReader,
+    /// A four-letter word has been answered.
+    Answered,
     /// The operator says so, or the server stops.
     Shutdown,
 }

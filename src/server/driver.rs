@@ -1,0 +1,161 @@
+//! Drives the brain: takes inputs from everywhere, runs them in batches, carries out the effects.
+//!
+//! There is no thread of its own for it. Whoever has inputs puts them into the inbox and, if nobody
+//! is at it already, runs the brain until the inbox is empty. A write thus crosses two threads: the
+//! connection's, up to the log, and the log's, from there to the reply.
+
+use super::outbox::Closing;
+use super::{Brain, Shared};
+use crate::replica::{Effect, Input};
+use crate::store::{Checkpoint, CheckpointKind, LogEntry};
+use crate::tree::Tree;
+use crate::types::{ConnId, Moment, Now};
+use jute::disk::TreeMark;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::conns::Conn;
+
+/// Changed znodes after which a checkpoint is worth its while.
+const CHECKPOINT_ZNODES: usize = 1024;
+/// Milliseconds after which a checkpoint is made of fewer.
+const CHECKPOINT_MS: u64 = 1000;
+
+impl Shared {
+    /// Hands inputs to the brain, in their order.
+    pub(crate) fn submit(&self, inputs: &mut Vec<Input>) {
+        self.inbox.lock().append(inputs);
+        while !self.inbox.lock().is_empty() {
+            // Whoever holds the brain looks into the inbox again once it has let go.
+            let Some(mut brain) = self.brain.try_lock() else { return };
+            self.run(&mut brain);
+        }
+    }
+
+    fn run(&self, brain: &mut Brain) {
+        loop {
+            let mut inputs = std::mem::take(&mut brain.inputs);
+            std::mem::swap(&mut *self.inbox.lock(), &mut inputs);
+            if inputs.is_empty() {
+                brain.inputs = inputs;
+                return;
+            }
+            let now = self.clock.now();
+            {
+                let tree = self.tree.read();
+                let mut watches = self.watches.lock();
+                for input in inputs.drain(..) {
+                    brain.replica.handle(&tree, &mut watches, input, now, &mut brain.effects);
+                }
+            }
+            brain.inputs = inputs;
+            self.carry_out(brain, now);
+            self.apply(brain, now);
+            self.outstanding.store(brain.replica.outstanding(), Relaxed);
+        }
+    }
+
+    /// Applies what is decided. Clients get their replies and notifications under the tree's lock,
+    /// before anybody else can see the change.
+    fn apply(&self, brain: &mut Brain, now: Now) {
+        let decided = brain.replica.has_decided();
+        if !decided && now.mono.since(brain.last_checkpoint) < CHECKPOINT_MS {
+            return;
+        }
+        let mut tree = self.tree.write();
+        if decided {
+            let mut watches = self.watches.lock();
+            brain.replica.apply(&mut tree, &mut watches, now, &mut brain.effects);
+            drop(watches);
+            self.carry_out(brain, now);
+        }
+        self.checkpoint(brain, &mut tree, now);
+    }
+
+    fn checkpoint(&self, brain: &mut Brain, tree: &mut Tree, now: Now) {
+        let changed = tree.dirty_len();
+        let due = changed >= CHECKPOINT_ZNODES
+            || now.mono.since(brain.last_checkpoint) >= CHECKPOINT_MS;
+        if !due || !self.checkpoints.has_room() {
+            return;
+        }
+        brain.last_checkpoint = now.mono;
+        self.push_checkpoint(brain, tree);
+    }
+
+    /// Hands everything that changed since the last checkpoint to the checkpoint thread.
+    pub(super) fn push_checkpoint(&self, brain: &mut Brain, tree: &mut Tree) {
+        let sessions = brain.replica.take_session_changes();
+        if tree.dirty_len() == 0 && sessions.is_empty() {
+            return;
+        }
+        let mark = TreeMark { applied: tree.last_zxid().0, digest: tree.digest() };
+        let znodes = tree.drain_dirty();
+        self.checkpoints.push(Checkpoint { znodes, sessions, kind: CheckpointKind::Changes(mark) });
+    }
+
+    fn carry_out(&self, brain: &mut Brain, now: Now) {
+        let Brain { effects, entries, woken, .. } = brain;
+        self.conns.with(|find| {
+            for effect in effects.drain(..) {
+                match effect {
+                    Effect::Append(zxid, payload) => entries.push(LogEntry { zxid, payload }),
+                    Effect::Reply(id, frame) => {
+                        self.to_conn(find, woken, id, |conn| self.reply(conn, &frame, now.mono));
+                    }
+                    Effect::Notify(id, frame) => self.to_conn(find, woken, id, |conn| {
+                        conn.stats.sent.fetch_add(1, Relaxed);
+                        self.stats.sent.fetch_add(1, Relaxed);
+                        conn.outbox.lock().push(&frame);
+                    }),
+                    Effect::Established { conn, session, timeout_ms, frame } => {
+                        self.to_conn(find, woken, conn, |conn| {
+                            conn.session.store(session.0, Relaxed);
+                            let mut outbox = conn.outbox.lock();
+                            outbox.established = Some(timeout_ms);
+                            outbox.push(&frame);
+                        });
+                    }
+                    Effect::Close(id, why) => self.to_conn(find, woken, id, |conn| {
+                        conn.outbox.lock().close(Closing::Brain(why));
+                    }),
+                }
+            }
+        });
+        if !entries.is_empty() {
+            self.log.push(entries);
+        }
+        for conn in woken.drain(..) {
+            conn.wake.notify_one();
+        }
+    }
+
+    /// Does something with a connection, if it is still there, and wakes it once afterwards.
+    fn to_conn(
+        &self,
+        find: &dyn Fn(ConnId) -> Option<Arc<Conn>>,
+        woken: &mut Vec<Arc<Conn>>,
+        id: ConnId,
+        act: impl FnOnce(&Conn),
+    ) {
+        if let Some(last) = woken.last()
+            && last.id == id
+        {
+            return act(last);
+        }
+        let Some(conn) = find(id) else { return };
+        act(&conn);
+        woken.push(conn);
+    }
+
+    fn reply(&self, conn: &Conn, frame: &[u8], now: Moment) {
+        let mut outbox = conn.outbox.lock();
+        outbox.push(frame);
+        let answered = outbox.pending.pop_front();
+        drop(outbox);
+        if let Some(answered) = answered {
+            let millis = u64::try_from(answered.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+            self.note_reply(conn, answered.xid, answered.op, frame, millis, now);
+        }
+    }
+}
