@@ -12,7 +12,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use zabra::tree::{
     Applied, Change, SharedAcl, Transaction, Tree, TreeLoader, TreeOptions, Txn, node_digest,
 };
@@ -461,6 +461,8 @@ impl Pair {
     fn drain(&mut self) {
         let drained = self.tree.drain_dirty();
         assert_eq!(self.tree.dirty_len(), 0);
+        let paths: BTreeSet<_> = drained.iter().map(|(path, _)| path).collect();
+        assert_eq!(paths.len(), drained.len(), "no path comes twice");
         for (path, record) in drained {
             match record {
                 Some(record) => drop(self.store.insert(path, record)),

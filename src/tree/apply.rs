@@ -1,6 +1,6 @@
 //! Applying transactions (ZK: `DataTree.processTxn`).
 
-use super::node::NodeId;
+use super::node::{NodeId, ROOT};
 use super::quota::length;
 use super::{NodeRef, SharedAcl, Transaction, Tree, Txn};
 use crate::types::{Acl, EphemeralOwner, ErrorCode, SessionId, Stat, Zxid, path};
@@ -246,14 +246,16 @@ impl Tree {
     ) -> Result<Stat, ErrorCode> {
         let (parent_path, name) = path::split(new.path).ok_or(ErrorCode::NoNode)?;
         let parent = self.nodes.find(parent_path).ok_or(ErrorCode::NoNode)?;
-        if let Some(existing) = self.nodes.find(new.path) {
+        let existing = match new.path {
+            "/" => Some(ROOT),
+            _ if !is_well_placed(parent_path, name) => return Err(ErrorCode::BadArguments),
+            _ => self.nodes.child(parent, name),
+        };
+        if let Some(existing) = existing {
             // The list may be newer than the node, for the same reason as the parent's stat.
             self.replace_acl(existing, new.acl);
             self.dirty.mark(existing);
             return Err(ErrorCode::NodeExists);
-        }
-        if !is_well_placed(parent_path, name) {
-            return Err(ErrorCode::BadArguments);
         }
         self.child_created(parent, parent_path, new.parent_cversion, at.zxid);
         let id = self.insert(parent, new.path, new.data, new.acl, &new.stat(at));

@@ -37,7 +37,7 @@ use acl::{AclTable, OPEN};
 use digest::Digest;
 use dirty::Dirty;
 use jute::disk::StatPersisted;
-use node::{Content, Node, NodeId};
+use node::{Content, Node, NodeId, ROOT};
 use nodes::Nodes;
 use std::collections::BTreeSet;
 
@@ -147,7 +147,7 @@ impl Tree {
     #[must_use]
     pub fn descendants(&self, path: &str) -> Option<usize> {
         let top = self.nodes.find(path)?;
-        Some(if top == node::ROOT { self.nodes.len() } else { self.nodes.walk(top).count() } - 1)
+        Some(if top == ROOT { self.nodes.len() } else { self.nodes.walk(top).count() } - 1)
     }
 
     /// Paths of the session's ephemeral nodes, sorted.
@@ -223,17 +223,15 @@ impl Tree {
         }
     }
 
-    /// Gives the root its content.
+    /// Gives the root its content, once.
     fn set_root(&mut self, data: Option<&[u8]>, acl: Option<&[Acl]>, stat: &StatPersisted) {
         let acl = self.acls.intern(acl);
-        self.replace_data(node::ROOT, data);
-        let root = self.nodes.get_mut(node::ROOT);
+        self.replace_data(ROOT, data);
+        let root = self.nodes.get_mut(ROOT);
+        debug_assert!(root.child_count == 0 && root.acl == OPEN, "it is still bare");
         let content = std::mem::take(&mut root.content);
-        let old = root.acl;
-        let (digest, first_child, child_count) = (root.digest, root.first_child, root.child_count);
-        *root = Node { digest, first_child, child_count, ..Node::new(content, stat, acl) };
-        self.acls.release(old);
-        self.changed(node::ROOT, "");
+        *root = Node { digest: root.digest, ..Node::new(content, stat, acl) };
+        self.changed(ROOT, "");
     }
 
     /// Puts a node into the tree and into everything that counts nodes. The parent is that of the

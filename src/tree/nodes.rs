@@ -172,6 +172,22 @@ mod tests {
     }
 
     #[test]
+    fn equal_names_below_different_parents_are_told_apart() {
+        let mut nodes = Nodes::new(node(""));
+        let ids = |number| (format!("/{number}"), format!("/{number}/x"));
+        for number in 0..100_000_u32 {
+            let parent = nodes.insert(ROOT, node(&number.to_string()));
+            nodes.insert(parent, node("x"));
+        }
+        for number in 0..100_000 {
+            let (parent, child) = ids(number);
+            let (parent, child) = (nodes.find(&parent).expect("parent"), nodes.find(&child));
+            assert_eq!(nodes.get(child.expect("child")).parent, parent);
+        }
+        assert_eq!(nodes.len(), 200_001);
+    }
+
+    #[test]
     fn any_child_can_go_and_its_slot_is_used_again() {
         for gone in ["x", "y", "z"] {
             let mut nodes = Nodes::new(node(""));

@@ -126,3 +126,18 @@ fn a_lock_passes_on_when_its_holder_is_gone() {
     assert_eq!(world.children("/lock"), line[1..]);
     assert_eq!((world.stat("/lock").cversion, world.stat("/lock").pzxid), (4, 10));
 }
+
+#[test]
+fn lists_are_kept_as_long_as_someone_has_them() {
+    let mut world = World::new();
+    let start = world.tree.acls.len();
+    world.create_all(&["/a", "/a/b"]);
+    for (path, perms) in [("/a", 4), ("/a/b", 4), ("/", 2), ("/a", 3), ("/", 31)] {
+        world.apply(set_acl(path, perms::world(perms), 1));
+    }
+    assert_eq!(world.tree.acls.len(), start + 2);
+    world.apply(Txn::Create(CreateTxn { acl: Some(vec![]), ..create_txn("/a", "") }));
+    assert_eq!(world.tree.acls.len(), start + 2, "one went, one came");
+    world.delete("/a");
+    assert_eq!(world.tree.acls.len(), start);
+}

@@ -92,6 +92,7 @@ fn without_stats_there_is_nothing_to_keep() {
     assert_eq!(world.data(STATS), "count=3,bytes=6");
     world.create("/a/d", "");
     assert_eq!(world.data(STATS), "count=3,bytes=6", "stats without limits stand still");
+    assert_eq!(world.tree.limit_nodes, 0);
 }
 
 /// ZooKeeper stops at the first of these.
