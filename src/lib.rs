@@ -13,7 +13,11 @@
 //! | 3 | [`store`] | jute, `types` |
 //! | – | `config` | std alone |
 
+#[cfg(feature = "server")]
+pub mod admin;
 pub mod auth;
+#[cfg(feature = "server")]
+pub mod cli;
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(feature = "config")]
@@ -21,6 +25,8 @@ pub mod config;
 pub mod prep;
 pub mod proto;
 pub mod replica;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod session;
 pub mod store;
 pub mod tree;

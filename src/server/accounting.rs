@@ -26,7 +26,8 @@ impl Shared {
         if op.is_write() { &stats.write_latency } else { &stats.read_latency }.add(millis);
         stats.last_reply_bytes.store(frame.len() as u64, Relaxed);
         stats.reply_bytes.add(frame.len() as u64);
-        let zxid = frame.get(ZXID).and_then(|bytes| bytes.try_into().ok()).map_or(-1, i64::from_be_bytes);
+        let zxid =
+            frame.get(ZXID).and_then(|bytes| bytes.try_into().ok()).map_or(-1, i64::from_be_bytes);
         let stats = &conn.stats;
         stats.sent.fetch_add(1, Relaxed);
         stats.last_op.store(op.number(), Relaxed);

@@ -98,8 +98,15 @@ impl Connection {
         let started = Instant::now();
         let mut ending_since = None;
         loop {
+            let was = self.stage;
             if let Some(end) = self.flush() {
                 return end;
+            }
+            if was == Stage::Opening && !self.input.is_empty() {
+                // What the client sent without waiting for the answer to its first frame.
+                if let Next::End(end) = self.understand() {
+                    return end;
+                }
             }
             let deadline = match self.stage {
                 Stage::Fresh => Some((started + patience, End::Sessionless)),
@@ -219,10 +226,6 @@ impl Connection {
         drop(outbox);
         if opened.is_some() {
             self.stage = Stage::Open(SessionId(self.conn.session.load(Relaxed)));
-            // What the client sent without waiting for the answer.
-            if !self.input.is_empty() {
-                self.conn.wake.notify_one();
-            }
         }
         if closing.is_some() {
             self.stage = Stage::Ending;
@@ -305,7 +308,9 @@ impl Connection {
                         return Next::Continue;
                     }
                 }
-                Err(_) if op == OpCode::Auth => return Next::End(End::Garbage("a broken auth packet")),
+                Err(_) if op == OpCode::Auth => {
+                    return Next::End(End::Garbage("a broken auth packet"));
+                }
                 Ok(Request::Sasl(_)) => {
                     // ZooKeeper without SASL answers thus, and clients go on.
                     self.send_now(&plain_reply(xid, Zxid::ZERO, &(-1_i32).to_be_bytes()));
@@ -382,7 +387,8 @@ impl Connection {
         let shared = &self.shared;
         let now = shared.clock.moment();
         let tree = shared.tree.read();
-        let watching = requests.iter().any(|request| request.request.as_ref().is_ok_and(needs_watches));
+        let watching =
+            requests.iter().any(|request| request.request.as_ref().is_ok_and(needs_watches));
         let mut watches = watching.then(|| shared.watches.lock());
         let mut outbox = self.conn.outbox.lock();
         if outbox.closing.is_some() {

@@ -74,8 +74,8 @@ impl Shared {
 
     fn checkpoint(&self, brain: &mut Brain, tree: &mut Tree, now: Now) {
         let changed = tree.dirty_len();
-        let due = changed >= CHECKPOINT_ZNODES
-            || now.mono.since(brain.last_checkpoint) >= CHECKPOINT_MS;
+        let due =
+            changed >= CHECKPOINT_ZNODES || now.mono.since(brain.last_checkpoint) >= CHECKPOINT_MS;
         if !due || !self.checkpoints.has_room() {
             return;
         }

@@ -1,0 +1,3 @@
+//! What an operator sees of a running server: four-letter words.
+
+mod four_letter;

@@ -1,0 +1,344 @@
+//! The IO shell around the brain: sockets, threads, clocks and disks.
+//!
+//! | thread | does |
+//! |---|---|
+//! | tokio workers | client connections; they answer reads and run the brain with what they bring |
+//! | log | appends proposals, syncs, and runs the brain with what has become durable |
+//! | checkpoint | brings the stored tree up to date, trims the log |
+//!
+//! Locks are always taken in this order: brain, tree, watches, connections, one outbox.
+
+mod accounting;
+mod checkpoints;
+mod clock;
+mod connection;
+mod conns;
+mod driver;
+mod listen;
+mod log;
+mod options;
+mod outbox;
+mod recover;
+mod requests;
+mod stats;
+mod stop;
+
+use crate::config::{Config, Endpoint};
+use crate::replica::{Effect, Input, Replica};
+use crate::store::{Durability, LogEntry, RocksOptions, RocksStore, apache_files_present};
+use crate::tree::Tree;
+use crate::types::{Moment, SessionId};
+use crate::watch::Watches;
+use checkpoints::CheckpointQueue;
+use clock::Clock;
+pub(crate) use conns::Conn;
+use conns::Conns;
+use log::LogQueue;
+use options::Options;
+use parking_lot::{Mutex, RwLock};
+use stats::ServerStats;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use stop::Stop;
+use thiserror::Error;
+
+/// Milliseconds between two looks at the clock: how much later than due a session may expire.
+const TICK: Duration = Duration::from_millis(50);
+/// How long clients may take to fetch their replies when the server stops.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// Why a server does not start or does not go on.
+#[derive(Debug, Error)]
+pub enum ServerError {
+    /// The configuration asks for something that does not go together or is not there yet.
+    #[error("{0}")]
+    Config(String),
+    /// The data directory is not one to use.
+    #[error("{0}")]
+    Data(String),
+    /// The client port cannot be had.
+    #[error("cannot listen for clients on {endpoint}: {error}")]
+    Bind {
+        /// Where.
+        endpoint: Endpoint,
+        /// Why not.
+        error: std::io::Error,
+    },
+    /// A thread cannot be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+    /// The server had to stop.
+    #[error("{0}")]
+    Stopped(String),
+}
+
+/// The brain and what is needed to run it, behind one lock.
+struct Brain {
+    replica: Replica,
+    inputs: Vec<Input>,
+    effects: Vec<Effect>,
+    entries: Vec<LogEntry>,
+    woken: Vec<Arc<Conn>>,
+    last_checkpoint: Moment,
+}
+
+/// What all threads of a server share.
+pub(crate) struct Shared {
+    pub(crate) options: Options,
+    pub(crate) config: Config,
+    pub(crate) clock: Clock,
+    brain: Mutex<Brain>,
+    inbox: Mutex<Vec<Input>>,
+    pub(crate) tree: RwLock<Tree>,
+    pub(crate) watches: Mutex<Watches>,
+    pub(crate) conns: Conns,
+    touched: Mutex<Vec<Arc<Conn>>>,
+    /// Writes that have not been applied.
+    outstanding: AtomicUsize,
+    log: LogQueue,
+    checkpoints: CheckpointQueue,
+    pub(crate) stats: ServerStats,
+    stop: Stop,
+    /// Where clients are listened to.
+    address: SocketAddr,
+}
+
+impl Shared {
+    /// Whether there are more requests in work than the configuration likes.
+    fn is_busy(&self) -> bool {
+        let limit = self.options.outstanding_limit;
+        limit > 0 && self.outstanding.load(Relaxed) > limit
+    }
+
+    /// A session has been heard of; the next tick tells the brain.
+    fn touch(&self, conn: &Arc<Conn>) {
+        if !conn.touched.swap(true, Relaxed) {
+            self.touched.lock().push(Arc::clone(conn));
+        }
+    }
+
+    fn tick(&self, inputs: &mut Vec<Input>) {
+        let touched = std::mem::take(&mut *self.touched.lock());
+        let sessions = touched.iter().map(|conn| {
+            conn.touched.store(false, Relaxed);
+            SessionId(conn.session.load(Relaxed))
+        });
+        let sessions: Vec<_> = sessions.collect();
+        if !sessions.is_empty() {
+            inputs.push(Input::Touched(sessions));
+        }
+        inputs.push(Input::Tick);
+        self.submit(inputs);
+    }
+}
+
+/// A running server.
+pub struct Server {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl Server {
+    /// Reads the data, binds the client port and serves. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// The configuration, the data or the port cannot be used.
+    pub fn start(config: Config) -> Result<Self, ServerError> {
+        refuse_what_is_missing(&config)?;
+        let options = Options::new(&config).map_err(ServerError::Config)?;
+        let endpoint = config.client.plain.clone();
+        let endpoint = endpoint.ok_or_else(|| {
+            ServerError::Config("clientPort is not set, and TLS is not available yet".to_owned())
+        })?;
+        let store = open_store(&config)?;
+        let started = Instant::now();
+        let recovered = recover::recover(&store, options::tree(&config.tree))
+            .map_err(|error| ServerError::Data(error.to_string()))?;
+        tracing::info!(
+            "{} znodes, {} sessions, last zxid {}, {} transactions replayed from the log, in {} ms",
+            recovered.tree.node_count(),
+            recovered.sessions.len(),
+            recovered.tree.last_zxid(),
+            recovered.replayed,
+            started.elapsed().as_millis()
+        );
+        let listener = listen::bind(&endpoint, &config.client)
+            .map_err(|error| ServerError::Bind { endpoint: endpoint.clone(), error })?;
+        let address =
+            listener.local_addr().map_err(|error| ServerError::Bind { endpoint, error })?;
+        let keep_alive = config.client.tcp_keep_alive;
+        let shared = Arc::new(assemble(config, options, recovered, address));
+        let threads = start_threads(&shared, Arc::new(store)).map_err(ServerError::Thread)?;
+        let tasks = vec![
+            tokio::spawn(listen::accept(Arc::clone(&shared), listener, keep_alive)),
+            tokio::spawn(ticker(Arc::clone(&shared))),
+        ];
+        tracing::info!("serving clients on {address}");
+        Ok(Self { shared, threads, tasks })
+    }
+
+    /// Where clients are listened to.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.shared.address
+    }
+
+    /// Ends the server when `request` is done or when it cannot go on. What was acknowledged is
+    /// kept, and clients get the replies that are on their way.
+    ///
+    /// # Errors
+    /// The server could not go on.
+    pub async fn run_until(self, request: impl Future<Output = ()>) -> Result<(), ServerError> {
+        let shared = Arc::clone(&self.shared);
+        tokio::select! {
+            () = request => shared.stop.finish(),
+            () = shared.stop.wait() => {}
+        }
+        self.shut_down().await
+    }
+
+    async fn shut_down(self) -> Result<(), ServerError> {
+        let Self { shared, threads, tasks } = self;
+        for task in tasks {
+            task.abort();
+        }
+        shared.conns.close_all();
+        let deadline = Instant::now() + FAREWELL;
+        while shared.conns.len() > 0 && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        shared.log.close();
+        let last = Arc::clone(&shared);
+        let joined = tokio::task::spawn_blocking(move || {
+            let mut threads = threads.into_iter();
+            let log = threads.next().map(JoinHandle::join);
+            last.checkpoint_all();
+            last.checkpoints.close();
+            let rest = threads.map(JoinHandle::join);
+            rest.chain(log).all(|ended| ended.is_ok())
+        });
+        let clean = joined.await.unwrap_or(false);
+        shared.stop.reason().map_err(ServerError::Stopped)?;
+        if clean { Ok(()) } else { Err(ServerError::Stopped("a thread has panicked".to_owned())) }
+    }
+}
+
+impl Shared {
+    /// Hands over what the stored tree still lacks.
+    fn checkpoint_all(&self) {
+        let mut brain = self.brain.lock();
+        let mut tree = self.tree.write();
+        self.push_checkpoint(&mut brain, &mut tree);
+    }
+}
+
+async fn ticker(shared: Arc<Shared>) {
+    let mut inputs = Vec::new();
+    let mut interval = tokio::time::interval(TICK);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        shared.tick(&mut inputs);
+    }
+}
+
+/// The log thread comes first.
+fn start_threads(
+    shared: &Arc<Shared>,
+    store: Arc<RocksStore>,
+) -> std::io::Result<Vec<JoinHandle<()>>> {
+    let (log_shared, log_store) = (Arc::clone(shared), Arc::clone(&store));
+    let log = std::thread::Builder::new().name("log".to_owned()).spawn(move || {
+        let durability = log_shared.options.durability;
+        log::run(&log_shared, &*log_store, durability);
+    })?;
+    let shared = Arc::clone(shared);
+    let checkpoint = std::thread::Builder::new()
+        .name("checkpoint".to_owned())
+        .spawn(move || checkpoints::run(&shared, &*store))?;
+    Ok(vec![log, checkpoint])
+}
+
+fn assemble(
+    config: Config,
+    options: Options,
+    recovered: recover::Recovered,
+    address: SocketAddr,
+) -> Shared {
+    let clock = Clock::start();
+    let recover::Recovered { tree, sessions, .. } = recovered;
+    let replica_options = options::replica(&config, options.auth.clone());
+    let replica = Replica::new(replica_options, &tree, sessions, clock.now());
+    let limits = &config.limits;
+    Shared {
+        conns: Conns::new(limits.connections as usize, limits.connections_per_ip as usize),
+        options,
+        config,
+        clock,
+        brain: Mutex::new(Brain {
+            replica,
+            inputs: Vec::new(),
+            effects: Vec::new(),
+            entries: Vec::new(),
+            woken: Vec::new(),
+            last_checkpoint: Moment(0),
+        }),
+        inbox: Mutex::default(),
+        tree: RwLock::new(tree),
+        watches: Mutex::default(),
+        touched: Mutex::default(),
+        outstanding: AtomicUsize::new(0),
+        log: LogQueue::default(),
+        checkpoints: CheckpointQueue::default(),
+        stats: ServerStats::default(),
+        stop: Stop::default(),
+        address,
+    }
+}
+
+fn refuse_what_is_missing(config: &Config) -> Result<(), ServerError> {
+    if config.ensemble.is_some() {
+        return Err(ServerError::Config(
+            "the configuration names the servers of an ensemble; this version serves alone only. \
+             Remove the server.N lines to run a standalone server"
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+fn open_store(config: &Config) -> Result<RocksStore, ServerError> {
+    let dir = &config.storage.data_dir;
+    if !config.storage.create_dirs && !dir.is_dir() {
+        let dir = dir.display();
+        return Err(ServerError::Data(format!(
+            "the data directory {dir} does not exist and zookeeper.datadir.autocreate is false"
+        )));
+    }
+    for dir in [dir, &config.storage.log_dir] {
+        match apache_files_present(dir) {
+            Ok(false) => {}
+            Ok(true) => {
+                let dir = dir.display();
+                return Err(ServerError::Data(format!(
+                    "{dir} holds the data of an Apache ZooKeeper server, which this version cannot \
+                     take over; nothing was changed. Choose an empty directory"
+                )));
+            }
+            Err(error) => {
+                return Err(ServerError::Data(format!(
+                    "{} cannot be read: {error}",
+                    dir.display()
+                )));
+            }
+        }
+    }
+    let durability =
+        if config.storage.force_sync { Durability::Synced } else { Durability::Unsynced };
+    let options = RocksOptions { durability, ..RocksOptions::default() };
+    RocksStore::open(dir, &options).map_err(|error| ServerError::Data(error.to_string()))
+}
