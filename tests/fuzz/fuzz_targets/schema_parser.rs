@@ -12,7 +12,9 @@ fuzz_target!(|text: &str| {
         Ok(schema) => schema.to_rust().iter().for_each(check_rust),
         Err(faults) => {
             assert!(!faults.is_empty() && faults.is_sorted());
-            faults.iter().for_each(|fault| check_fault(&sources, fault));
+            for fault in &faults {
+                check_fault(&sources, fault);
+            }
         }
     }
 });
