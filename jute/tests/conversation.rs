@@ -73,11 +73,11 @@ fn requests_and_replies() -> Result {
 fn connection(
     [sent, received]: &[&'static [u8]; 2],
 ) -> Result<(BTreeMap<i32, usize>, ConnectRequest, ConnectResponse)> {
-    let (mut sent, mut received) = (frames(sent)?, frames(received)?);
-    let request = handshake(sent.remove(0))?;
-    let response = handshake(received.remove(0))?;
+    let (sent, received) = (frames(sent)?, frames(received)?);
+    let request = handshake(&sent[0])?;
+    let response = handshake(&received[0])?;
     let (mut counts, mut ops) = (BTreeMap::new(), BTreeMap::new());
-    for frame in sent {
+    for frame in &sent[1..] {
         let header = check(frame, |input, out| {
             let header = RequestHeader::decode(input)?;
             header.encode(out);
@@ -87,7 +87,7 @@ fn connection(
         ops.insert(header.xid, header.op);
         *counts.entry(header.op).or_default() += 1;
     }
-    for frame in received {
+    for frame in &received[1..] {
         check(frame, |input, out| {
             let header = ReplyHeader::decode(input)?;
             header.encode(out);
@@ -114,7 +114,7 @@ fn frames(bytes: &'static [u8]) -> Result<Vec<Bytes>> {
 }
 
 /// The first frame of a direction; a boolean follows the record.
-fn handshake<T: Encode + Decode>(frame: Bytes) -> Result<T> {
+fn handshake<T: Encode + Decode>(frame: &Bytes) -> Result<T> {
     check(frame, |input, out| {
         let value = T::decode(input)?;
         value.encode(out);
@@ -125,7 +125,7 @@ fn handshake<T: Encode + Decode>(frame: Bytes) -> Result<T> {
 
 /// Runs `recode` over a frame, which must use it up and produce it again.
 fn check<T>(
-    frame: Bytes,
+    frame: &Bytes,
     recode: impl FnOnce(&mut Decoder, &mut BytesMut) -> Result<T>,
 ) -> Result<T> {
     let (mut input, mut out) = (Decoder::new(frame.clone()), BytesMut::new());
