@@ -55,14 +55,14 @@ macro_rules! recoders {
     };
 }
 
-/// Every record with its module and its coder.
+/// Every record with its module and its coder. A new record of a schema is to be added by hand.
 pub(crate) const RECORDS: &[(&str, &str, Recode)] = recoders! {
     client: Id Acl RawId RawAcl Stat ConnectRequest ConnectResponse RequestHeader ReplyHeader
         AuthPacket CreateRequest CreateTtlRequest PathVersion PathWatch PathOnly SetDataRequest
         SetAclRequest ReconfigRequest PathKind SetWatches SetWatches2 MultiHeader SaslToken
         PathResponse PathStat DataStat AclStat Names NamesStat Total ErrorResponse ClientInfo
         WhoAmIResponse WatcherEvent;
-    disk: StatPersisted ZnodeRecord SessionRecord TreeMark FileHeader;
+    disk: StatPersisted ZnodeRecord SessionRecord TreeMark TreeBase StoreMeta FileHeader;
     quorum: QuorumPacket LearnerInfo QuorumAuthPacket;
     txn: TxnHeader TxnDigest CreateTxn CreateContainerTxn CreateTtlTxn DeleteTxn SetDataTxn
         SetAclTxn CheckVersionTxn CreateSessionTxn CloseSessionTxn ErrorTxn SubTxn MultiTxn;
@@ -85,7 +85,7 @@ fn coder(module: &Module, record: &Record) -> Recode {
     RECORDS
         .iter()
         .find(|(m, r, _)| (*m, *r) == (module, record))
-        .unwrap_or_else(|| panic!("`{module}::{record}` is missing from RECORDS"))
+        .unwrap_or_else(|| panic!("`{module}::{record}` is missing from RECORDS in {}", file!()))
         .2
 }
 
