@@ -15,6 +15,8 @@
 
 pub mod auth;
 #[cfg(feature = "client")]
+pub mod cli;
+#[cfg(feature = "client")]
 pub mod client;
 #[cfg(feature = "config")]
 pub mod config;

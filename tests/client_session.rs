@@ -25,7 +25,7 @@ use zabra::types::{ErrorCode, SessionId, Zxid};
 const LONG: i32 = 600_000;
 
 fn options() -> Options {
-    Options { session_timeout: Duration::from_secs(600), ..Options::default() }
+    Options { session_timeout: Duration::from_mins(10), ..Options::default() }
 }
 
 /// A client and its connection to the server.

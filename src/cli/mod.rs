@@ -1,0 +1,3 @@
+//! What the subcommands of `zabra` do.
+
+pub mod bench;
