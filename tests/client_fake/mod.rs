@@ -63,13 +63,17 @@ impl Conn {
     }
 
     pub(crate) async fn welcome(&mut self, session: i64, timeout: i32) {
+        self.welcome_as(session, timeout, false).await;
+    }
+
+    pub(crate) async fn welcome_as(&mut self, session: i64, timeout: i32, read_only: bool) {
         let response = ConnectResponse {
             protocol_version: 0,
             time_out: timeout,
             session_id: session,
             passwd: Some(Bytes::from_static(PASSWORD)),
         };
-        self.send(&Welcome { response, read_only: Some(false) }.to_bytes()).await;
+        self.send(&Welcome { response, read_only: Some(read_only) }.to_bytes()).await;
     }
 
     /// The next request that is not a ping; pings are answered.

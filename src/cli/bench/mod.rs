@@ -171,3 +171,6 @@ async fn cleanup(common: &Common) -> Result<(), BenchError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,16 +33,21 @@ struct Canned {
 
 const READ_BYTES: usize = 64 * 1024;
 
-/// Serves until the process ends.
+/// Listens as the arguments say, and serves until the process ends.
 pub(super) async fn run(args: &StubArgs) -> io::Result<()> {
     let listener = TcpListener::bind((args.address.as_str(), args.port)).await?;
     writeln!(io::stdout().lock(), "stub on {}", listener.local_addr()?)?;
-    let canned = Arc::new(Canned::new(args.size, args.children));
+    serve(listener, args.size, args.children).await
+}
+
+/// Serves connections with so many bytes of data and so many names of children.
+pub(super) async fn serve(listener: TcpListener, size: usize, children: usize) -> io::Result<()> {
+    let canned = Arc::new(Canned::new(size, children));
     loop {
         let (stream, _) = listener.accept().await?;
         let canned = Arc::clone(&canned);
         tokio::spawn(async move {
-            if let Err(error) = serve(stream, &canned).await {
+            if let Err(error) = serve_one(stream, &canned).await {
                 tracing::debug!("a connection ends: {error}");
             }
         });
@@ -136,7 +141,7 @@ impl Canned {
     }
 }
 
-async fn serve(mut stream: TcpStream, canned: &Canned) -> io::Result<()> {
+async fn serve_one(mut stream: TcpStream, canned: &Canned) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let (mut input, mut output) = (BytesMut::new(), BytesMut::new());
     let (mut is_welcome, mut is_open) = (false, true);

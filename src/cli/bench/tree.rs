@@ -100,8 +100,12 @@ pub(super) async fn ensure(client: &Client, path: &str) -> Result<(), ClientErro
 }
 
 /// Deletes a znode and everything below it. A missing one is fine.
+///
+/// # Errors
+/// `NotEmpty` if somebody creates znodes as fast as they are deleted.
 pub(super) async fn remove_tree(client: &Client, path: &str) -> Result<(), ClientError> {
     let mut parents = vec![path.to_owned()];
+    let mut emptied = None;
     while let Some(parent) = parents.last() {
         let names = match client.children(parent).await {
             Err(ClientError::Api(ErrorCode::NoNode)) => Vec::new(),
@@ -111,8 +115,13 @@ pub(super) async fn remove_tree(client: &Client, path: &str) -> Result<(), Clien
         let mut with_children = remove_all(client, paths).await?;
         if !with_children.is_empty() {
             parents.append(&mut with_children);
-        } else if let Some(parent) = parents.pop() {
-            remove_one(client, &parent).await?;
+        } else if names.is_empty() {
+            remove_one(client, parent).await?;
+            parents.pop();
+        } else if emptied.as_ref() == Some(parent) {
+            return Err(ClientError::Api(ErrorCode::NotEmpty));
+        } else {
+            emptied = Some(parent.clone());
         }
     }
     Ok(())
