@@ -511,10 +511,12 @@ async fn a_session_of_a_read_only_server_is_not_taken_elsewhere() {
         let mut conn = fake.accept().await;
         assert_eq!(conn.hello().await.read_only, Some(true));
         conn.welcome_as(SESSION + 1, LONG, true).await;
+        conn
     };
-    let (client, ()) = tokio::join!(Client::connect(&address, options), answer);
+    let (client, conn) = tokio::join!(Client::connect(&address, options), answer);
     let client = client.expect("a client");
     assert_eq!(client.state().get(), SessionState::ReadOnly);
+    drop(conn);
     let (_conn, hello) = fake.greet(LONG).await;
     assert_eq!(hello.request.session_id, 0);
 }
