@@ -16,7 +16,7 @@
 #[cfg(feature = "server")]
 pub mod admin;
 pub mod auth;
-#[cfg(feature = "server")]
+#[cfg(feature = "client")]
 pub mod cli;
 #[cfg(feature = "client")]
 pub mod client;

@@ -1,4 +1,4 @@
-//! The `zabra` program: arguments in, a subcommand run, an exit code out.
+//! The `zabra` program.
 
 use std::process::ExitCode;
 

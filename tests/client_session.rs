@@ -25,7 +25,7 @@ use zabra::types::{ErrorCode, SessionId, Zxid};
 const LONG: i32 = 600_000;
 
 fn options() -> Options {
-    Options { session_timeout: Duration::from_secs(600), ..Options::default() }
+    Options { session_timeout: Duration::from_mins(10), ..Options::default() }
 }
 
 /// A client and its connection to the server.
@@ -500,4 +500,23 @@ async fn room_for_requests_is_bounded_and_comes_back_with_replies() {
         };
         assert!(tokio::join!(get, answer).0.is_ok());
     }
+}
+
+#[tokio::test]
+async fn a_session_of_a_read_only_server_is_not_taken_elsewhere() {
+    let fake = Fake::listen().await;
+    let address = fake.address();
+    let options = Options { read_only: true, ..options() };
+    let answer = async {
+        let mut conn = fake.accept().await;
+        assert_eq!(conn.hello().await.read_only, Some(true));
+        conn.welcome_as(SESSION + 1, LONG, true).await;
+        conn
+    };
+    let (client, conn) = tokio::join!(Client::connect(&address, options), answer);
+    let client = client.expect("a client");
+    assert_eq!(client.state().get(), SessionState::ReadOnly);
+    drop(conn);
+    let (_conn, hello) = fake.greet(LONG).await;
+    assert_eq!(hello.request.session_id, 0);
 }

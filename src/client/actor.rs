@@ -26,6 +26,9 @@ pub(super) struct Actor {
     options: Options,
     chroot: String,
     key: SessionKey,
+    /// Whether the session is one of the ensemble's, and not only of servers without a quorum,
+    /// each of which gives out sessions of its own.
+    is_lasting: bool,
     seen: Zxid,
     watches: Watches,
     credentials: Vec<AuthPacket>,
@@ -60,6 +63,7 @@ impl Actor {
             shared,
             servers: Servers::new(servers),
             chroot,
+            is_lasting: options.resume.is_some(),
             key: options.resume.clone().unwrap_or(new),
             seen: Zxid::ZERO,
             watches: Watches::default(),
@@ -120,16 +124,7 @@ impl Actor {
     /// Connects to one server and begins or goes on with the session there.
     async fn try_connect(&mut self, server: &str) -> Result<Link<TcpStream>, ClientError> {
         let patience = self.options.session_timeout / self.servers.count();
-        let hello = Hello {
-            request: ConnectRequest {
-                protocol_version: 0,
-                last_zxid_seen: self.seen.0,
-                time_out: self.options.timeout_millis(),
-                session_id: self.key.id.0,
-                passwd: Some(Bytes::copy_from_slice(&self.key.password)),
-            },
-            read_only: Some(self.options.read_only),
-        };
+        let hello = self.hello();
         let shake_hands = async {
             let stream = TcpStream::connect(server).await?;
             stream.set_nodelay(true)?;
@@ -144,6 +139,17 @@ impl Actor {
             .map_err(ClientError::ConnectionLoss)?;
         self.on_welcome(server, &mut link, welcome)?;
         Ok(link)
+    }
+
+    fn hello(&self) -> Hello {
+        let request = ConnectRequest {
+            protocol_version: 0,
+            last_zxid_seen: self.seen.0,
+            time_out: self.options.timeout_millis(),
+            session_id: if self.is_lasting { self.key.id.0 } else { 0 },
+            passwd: Some(Bytes::copy_from_slice(&self.key.password)),
+        };
+        Hello { request, read_only: Some(self.options.read_only) }
     }
 
     fn on_welcome(
@@ -168,10 +174,12 @@ impl Actor {
         link.set_timeout(granted);
         self.shared.drop_unwanted();
         self.set_up_again(link);
-        self.shared.set_state(match welcome.read_only {
-            Some(true) => SessionState::ReadOnly,
-            _ => SessionState::Connected,
-        });
+        if welcome.read_only == Some(true) {
+            self.shared.set_state(SessionState::ReadOnly);
+        } else {
+            self.is_lasting = true;
+            self.shared.set_state(SessionState::Connected);
+        }
         Ok(())
     }
 

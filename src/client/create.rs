@@ -85,13 +85,13 @@ pub(super) fn raw_acl(acl: &[Acl]) -> Vec<RawAcl> {
 mod tests {
     use super::*;
 
-    fn op(options: CreateOptions) -> Result<CreateOp, ClientError> {
+    fn op(options: &CreateOptions) -> Result<CreateOp, ClientError> {
         options.to_op("", "/a", None, true)
     }
 
     #[test]
     fn the_mode_decides_the_operation() {
-        let hour = Duration::from_secs(3600);
+        let hour = Duration::from_hours(1);
         for (options, expected, ttl) in [
             (CreateMode::Persistent.into(), OpCode::Create2, -1),
             (CreateMode::EphemeralSequential.into(), OpCode::Create2, -1),
@@ -102,7 +102,7 @@ mod tests {
                 3_600_000,
             ),
         ] {
-            let op = op(options).map(|op| (op.op, op.ttl));
+            let op = op(&options).map(|op| (op.op, op.ttl));
             assert_eq!(op, Ok((expected, ttl)));
         }
     }
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn a_ttl_goes_with_its_modes_only() {
         let refused = |options: CreateOptions| {
-            assert!(matches!(op(options), Err(ClientError::BadArguments(_))));
+            assert!(matches!(op(&options), Err(ClientError::BadArguments(_))));
         };
         refused(CreateMode::PersistentWithTtl.into());
         refused(CreateOptions::from(CreateMode::PersistentWithTtl).ttl(Duration::MAX));

@@ -49,6 +49,10 @@ struct Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
+        if self.shared.established().is_none() {
+            // There is no session to close: stop asking for one.
+            self.actor.abort();
+        }
         // An error says that the session has ended already.
         let _ = self.shared.submit_close();
     }
@@ -78,14 +82,15 @@ impl Client {
         }
     }
 
-    /// Waits for the first connection or the end.
+    /// Waits for the first connection, which may be lost again already, or the end.
     async fn settled(&self) -> Result<(), ClientError> {
-        let mut states = self.handle.shared.state().subscribe();
+        let shared = &self.handle.shared;
+        let is_settled = |state: &SessionState| state.is_final() || shared.established().is_some();
         // The sender lives as long as this client.
-        let settled = states.wait_for(|state| *state != SessionState::Connecting).await;
-        match settled.map(|state| state.is_connected()) {
-            Ok(true) => Ok(()),
-            _ => Err(self.handle.shared.ended().unwrap_or(ClientError::Closed)),
+        let settled = shared.state().subscribe().wait_for(is_settled).await.map(|state| *state);
+        match settled {
+            Ok(state) if !state.is_final() => Ok(()),
+            _ => Err(shared.ended().unwrap_or(ClientError::Closed)),
         }
     }
 

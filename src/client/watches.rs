@@ -50,7 +50,12 @@ const BATCH_BYTES: usize = 128 * 1024;
 impl Watches {
     /// Adds a one-shot watch.
     pub(super) fn add_one_shot(&mut self, kind: OneShotKind, path: String, to: OneShot) {
-        self.one_shots(kind).entry(path).or_default().push(to);
+        let watches = self.one_shots(kind).entry(path).or_default();
+        // Whoever asks again and again and drops the watches must not fill the memory.
+        if watches.len() == watches.capacity() {
+            watches.retain(|watch| !watch.is_closed());
+        }
+        watches.push(to);
     }
 
     /// Adds a persistent watch.

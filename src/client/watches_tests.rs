@@ -92,6 +92,15 @@ fn abandoned_watches_are_not_set_again() {
 }
 
 #[test]
+fn abandoned_watches_on_one_path_do_not_pile_up() {
+    let mut watches = Watches::default();
+    for _ in 0..1000 {
+        drop(one_shot(&mut watches, OneShotKind::Data, "/a"));
+    }
+    assert!(watches.data["/a"].len() < 10);
+}
+
+#[test]
 fn many_watches_are_set_again_in_batches() {
     let mut watches = Watches::default();
     let mut kept = Vec::new();

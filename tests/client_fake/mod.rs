@@ -9,38 +9,38 @@ use zabra::proto::{Event, EventType, Hello, OpCode, Welcome};
 use zabra::types::Zxid;
 
 /// Listens on a port of its own.
-pub struct Fake(TcpListener);
+pub(crate) struct Fake(TcpListener);
 
 /// One connection to it.
-pub struct Conn(TcpStream);
+pub(crate) struct Conn(TcpStream);
 
 /// A request as it came.
 #[derive(Debug)]
-pub struct Received {
-    pub xid: i32,
-    pub op: OpCode,
-    pub body: Bytes,
+pub(crate) struct Received {
+    pub(crate) xid: i32,
+    pub(crate) op: OpCode,
+    pub(crate) body: Bytes,
 }
 
 /// The session that fake servers give out.
-pub const SESSION: i64 = 0x0100_0000_0000_0007;
-pub const PASSWORD: &[u8; 16] = b"0123456789abcdef";
+pub(crate) const SESSION: i64 = 0x0100_0000_0000_0007;
+pub(crate) const PASSWORD: &[u8; 16] = b"0123456789abcdef";
 
 impl Fake {
-    pub async fn listen() -> Self {
+    pub(crate) async fn listen() -> Self {
         Self(TcpListener::bind("127.0.0.1:0").await.expect("a free port"))
     }
 
-    pub fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         self.0.local_addr().expect("an address").to_string()
     }
 
-    pub async fn accept(&self) -> Conn {
+    pub(crate) async fn accept(&self) -> Conn {
         Conn(self.0.accept().await.expect("a connection").0)
     }
 
     /// Accepts a connection and grants it the session.
-    pub async fn greet(&self, timeout: i32) -> (Conn, Hello) {
+    pub(crate) async fn greet(&self, timeout: i32) -> (Conn, Hello) {
         let mut conn = self.accept().await;
         let hello = conn.hello().await;
         conn.welcome(SESSION, timeout).await;
@@ -50,30 +50,34 @@ impl Fake {
 
 impl Conn {
     /// The next frame, `None` at the end.
-    pub async fn frame(&mut self) -> Option<Bytes> {
+    pub(crate) async fn frame(&mut self) -> Option<Bytes> {
         let length = self.0.read_u32().await.ok()?;
         let mut frame = vec![0; length as usize];
         self.0.read_exact(&mut frame).await.ok()?;
         Some(frame.into())
     }
 
-    pub async fn hello(&mut self) -> Hello {
+    pub(crate) async fn hello(&mut self) -> Hello {
         let frame = self.frame().await.expect("a handshake");
         Hello::from_bytes(frame).expect("a connect request")
     }
 
-    pub async fn welcome(&mut self, session: i64, timeout: i32) {
+    pub(crate) async fn welcome(&mut self, session: i64, timeout: i32) {
+        self.welcome_as(session, timeout, false).await;
+    }
+
+    pub(crate) async fn welcome_as(&mut self, session: i64, timeout: i32, read_only: bool) {
         let response = ConnectResponse {
             protocol_version: 0,
             time_out: timeout,
             session_id: session,
             passwd: Some(Bytes::from_static(PASSWORD)),
         };
-        self.send(&Welcome { response, read_only: Some(false) }.to_bytes()).await;
+        self.send(&Welcome { response, read_only: Some(read_only) }.to_bytes()).await;
     }
 
     /// The next request that is not a ping; pings are answered.
-    pub async fn request(&mut self) -> Received {
+    pub(crate) async fn request(&mut self) -> Received {
         loop {
             let frame = self.frame().await.expect("a request");
             let mut input = Decoder::new(frame);
@@ -87,20 +91,20 @@ impl Conn {
     }
 
     /// The next request, which must be of this kind.
-    pub async fn expect(&mut self, op: OpCode) -> Received {
+    pub(crate) async fn expect(&mut self, op: OpCode) -> Received {
         let received = self.request().await;
         assert_eq!(received.op, op);
         received
     }
 
-    pub async fn reply(&mut self, xid: i32, zxid: i64, err: i32, body: &[u8]) {
+    pub(crate) async fn reply(&mut self, xid: i32, zxid: i64, err: i32, body: &[u8]) {
         let mut frame = BytesMut::new();
         ReplyHeader { xid, zxid, err }.encode(&mut frame);
         frame.put_slice(body);
         self.send(&frame).await;
     }
 
-    pub async fn event(&mut self, kind: EventType, path: &str, zxid: i64) {
+    pub(crate) async fn event(&mut self, kind: EventType, path: &str, zxid: i64) {
         let mut frame = BytesMut::new();
         let event = Event { kind, path: path.to_owned(), zxid: Zxid(zxid) };
         event.encode_frame(&mut frame);
@@ -114,7 +118,7 @@ impl Conn {
     }
 
     /// Sends bytes one at a time.
-    pub async fn trickle(&mut self, bytes: &[u8]) {
+    pub(crate) async fn trickle(&mut self, bytes: &[u8]) {
         self.0.set_nodelay(true).expect("an option");
         for byte in bytes {
             self.0.write_u8(*byte).await.expect("an open connection");
