@@ -36,10 +36,19 @@ pub(super) fn options(write_buffer: usize) -> Options {
     options.set_bytes_per_sync(1 << 20);
     options.set_allow_concurrent_memtable_write(false);
     options.set_enable_write_thread_adaptive_yield(false);
-    options.set_info_logger(InfoLogger::new_callback_logger(LogLevel::Warn, |_, message| {
-        tracing::warn!(target: "rocksdb", "{}", message.trim_end());
-    }));
+    options.set_info_logger(InfoLogger::new_callback_logger(LogLevel::Warn, forward));
     options
+}
+
+/// Passes RocksDB's warnings on. The header, its hundreds of options, counts as more than that.
+fn forward(level: LogLevel, message: &str) {
+    let text = message.trim_end();
+    match level {
+        LogLevel::Warn => tracing::warn!(target: "rocksdb", "{text}"),
+        LogLevel::Error | LogLevel::Fatal => tracing::error!(target: "rocksdb", "{text}"),
+        LogLevel::Header => tracing::trace!(target: "rocksdb", "{text}"),
+        LogLevel::Debug | LogLevel::Info => {}
+    }
 }
 
 fn table_options() -> BlockBasedOptions {
