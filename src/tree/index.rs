@@ -10,11 +10,23 @@ use std::hash::{BuildHasher, Hasher};
 /// no single write has to wait for the whole tree.
 const SHARDS: usize = 1024;
 
-/// Every node but the root, keyed by parent and name. Holds ids only: the keys are in the nodes.
+/// Every node but the root, keyed by parent and name. The keys themselves are in the nodes.
 #[derive(Debug)]
 pub(super) struct Index {
-    shards: Vec<HashTable<NodeId>>,
+    shards: Vec<HashTable<Entry>>,
 }
+
+/// A node, and enough of its key's hash to grow a table and to pass over other nodes without a
+/// look at them: each look is a cache miss.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    id: NodeId,
+    hash: Hash,
+}
+
+/// The hash of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Hash(u32);
 
 impl Default for Index {
     fn default() -> Self {
@@ -25,20 +37,23 @@ impl Default for Index {
 impl Index {
     /// The child of `parent` with this name.
     pub(super) fn find(&self, slab: &Slab, parent: NodeId, name: &[u8]) -> Option<NodeId> {
-        let hash = hash(parent, name);
-        self.shards[shard(hash)].find(hash, |id| is(slab, *id, parent, name)).copied()
+        let hash = Hash::of(parent, name);
+        let is_it = |entry: &Entry| entry.hash == hash && is(slab, entry.id, parent, name);
+        self.shards[hash.shard()].find(hash.spread(), is_it).map(|entry| entry.id)
     }
 
     /// Adds a node, whose parent and name must be set and not be taken.
     pub(super) fn insert(&mut self, slab: &Slab, id: NodeId) {
         let hash = hash_of(slab, id);
-        self.shards[shard(hash)].insert_unique(hash, id, |id| hash_of(slab, *id));
+        let entry = Entry { id, hash };
+        self.shards[hash.shard()]
+            .insert_unique(hash.spread(), entry, |entry| entry.hash.spread());
     }
 
     /// Takes a node out.
     pub(super) fn remove(&mut self, slab: &Slab, id: NodeId) {
         let hash = hash_of(slab, id);
-        let entry = self.shards[shard(hash)].find_entry(hash, |found| *found == id);
+        let entry = self.shards[hash.shard()].find_entry(hash.spread(), |entry| entry.id == id);
         assert!(entry.is_ok(), "every node but the root is in the index");
         if let Ok(entry) = entry {
             entry.remove();
@@ -51,19 +66,29 @@ fn is(slab: &Slab, id: NodeId, parent: NodeId, name: &[u8]) -> bool {
     node.parent == parent && node.content.name_bytes() == name
 }
 
-fn hash_of(slab: &Slab, id: NodeId) -> u64 {
+fn hash_of(slab: &Slab, id: NodeId) -> Hash {
     let node = slab.get(id);
-    hash(node.parent, node.content.name_bytes())
+    Hash::of(node.parent, node.content.name_bytes())
 }
 
-fn hash(parent: NodeId, name: &[u8]) -> u64 {
-    let mut hasher = FixedState::default().build_hasher();
-    hasher.write_u32(parent);
-    hasher.write(name);
-    hasher.finish()
-}
+impl Hash {
+    fn of(parent: NodeId, name: &[u8]) -> Self {
+        let mut hasher = FixedState::default().build_hasher();
+        hasher.write_u32(parent);
+        hasher.write(name);
+        let wide = hasher.finish();
+        #[expect(clippy::cast_possible_truncation, reason = "both halves are in it")]
+        Self((wide ^ (wide >> 32)) as u32)
+    }
 
-/// The tables use the lowest and the topmost bits themselves, so shards go by some in between.
-fn shard(hash: u64) -> usize {
-    (hash >> 40) as usize % SHARDS
+    /// The tables look at the lowest and at the topmost of 64 bits: every bit of the hash must
+    /// show there.
+    const fn spread(self) -> u64 {
+        (self.0 as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
+    /// Shards go by bits in between.
+    const fn shard(self) -> usize {
+        (self.spread() >> 40) as usize % SHARDS
+    }
 }

@@ -1,7 +1,7 @@
 //! Rebuilding a tree from stored znodes.
 
 use super::apply::is_well_placed;
-use super::node::ROOT;
+use super::node::{NodeId, ROOT};
 use super::{Tree, TreeOptions};
 use crate::types::{Zxid, path};
 use jute::disk::{TreeMark, ZnodeRecord};
@@ -37,13 +37,15 @@ pub enum LoadError {
 pub struct TreeLoader {
     tree: Tree,
     has_root: bool,
+    /// The path and id of the parent of the znode before: siblings follow each other.
+    parent: (String, NodeId),
 }
 
 impl TreeLoader {
     /// Starts with no znodes at all.
     #[must_use]
     pub fn new(options: TreeOptions) -> Self {
-        Self { tree: Tree::bare(options), has_root: false }
+        Self { tree: Tree::bare(options), has_root: false, parent: (String::new(), ROOT) }
     }
 
     /// Adds a znode, whose parent must be there already: order by path bytes does. The root's path
@@ -62,8 +64,12 @@ impl TreeLoader {
         }
         let named = path::split(path).filter(|(parent, name)| is_well_placed(parent, name));
         let (parent, name) = named.ok_or_else(|| LoadError::InvalidPath(path.to_owned()))?;
-        let parent = self.tree.nodes.find(parent);
-        let parent = parent.ok_or_else(|| LoadError::NoParent(path.to_owned()))?;
+        if self.parent.0 != parent {
+            let id = self.tree.nodes.find(parent);
+            let id = id.ok_or_else(|| LoadError::NoParent(path.to_owned()))?;
+            self.parent = (parent.to_owned(), id);
+        }
+        let parent = self.parent.1;
         if self.tree.nodes.child(parent, name).is_some() {
             return Err(LoadError::Duplicate(path.to_owned()));
         }

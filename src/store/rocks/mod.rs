@@ -35,7 +35,7 @@ pub struct RocksOptions {
 
 impl Default for RocksOptions {
     fn default() -> Self {
-        Self { durability: Durability::Synced, log_buffer: 16 << 20, tree_buffer: 16 << 20 }
+        Self { durability: Durability::Synced, log_buffer: 8 << 20, tree_buffer: 4 << 20 }
     }
 }
 
