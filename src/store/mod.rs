@@ -33,7 +33,7 @@
 //!         00                        → TreeMark: what the znodes and sessions contain
 //!         01                        → TreeBase: the generation that counts; absent: generation 0
 //!         1g 01 path (UTF-8)        → ZnodeRecord of generation g; the root's path is "/"
-//!         1g 02 session id (8 bytes, big-endian) → SessionRecord of generation g
+//!         1g 02 session id (8 bytes, big-endian, sign bit inverted) → SessionRecord of generation g
 //! ```
 //! `log` is the truth and `tree` is a shortcut to it: whatever of `tree` was not flushed is made
 //! again from the log. Hence the order on disk: an entry is synced before a checkpoint that contains

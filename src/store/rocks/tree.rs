@@ -105,7 +105,7 @@ impl TreeDb {
     }
 
     fn decode_session(&self, id: &[u8], value: Bytes) -> Result<Item<'static>, StoreError> {
-        let id = <[u8; 8]>::try_from(id).map(|bytes| SessionId(i64::from_be_bytes(bytes)));
+        let id = <[u8; 8]>::try_from(id).map(session_id);
         let id = id.map_err(|error| damaged(&self.dir, "a session's id", error))?;
         let record = SessionRecord::from_bytes(value);
         let wrong = |error| damaged(&self.dir, &format!("session {id}"), error);
@@ -171,7 +171,7 @@ fn put_changes(batch: &mut WriteBatch, generation: u8, changes: &Checkpoint) {
     key[1] = SESSION;
     for (id, timeout) in &changes.sessions {
         key.truncate(2);
-        key.extend_from_slice(&id.0.to_be_bytes());
+        key.extend_from_slice(&session_key(*id));
         match timeout {
             Some(timeout) => batch.put(&key, SessionRecord { time_out: *timeout }.to_bytes()),
             None => batch.delete(&key),
@@ -185,4 +185,13 @@ fn put_changes(batch: &mut WriteBatch, generation: u8, changes: &Checkpoint) {
 fn delete_generation(batch: &mut WriteBatch, generation: u8) {
     let prefix = GENERATION | generation;
     batch.delete_range([prefix], [prefix + 1]);
+}
+
+/// With the sign turned over, keys sort as the ids do.
+fn session_key(id: SessionId) -> [u8; 8] {
+    (id.0 ^ i64::MIN).to_be_bytes()
+}
+
+fn session_id(key: [u8; 8]) -> SessionId {
+    SessionId(i64::from_be_bytes(key) ^ i64::MIN)
 }
