@@ -311,7 +311,7 @@ fn records_that_cannot_be_are_found() {
     checks("tree", "a session's id is damaged", &|db| db.put(b"\x10\x02odd", b"").expect("put"));
     checks("tree", "no known kind", &|db| db.put(b"\x10\x03", b"").expect("put"));
     checks("tree", "the mark is damaged", &|db| db.put(b"\x00", b"odd").expect("put"));
-    checks("tree", "generation 2", &|db| {
+    checks("tree", "which is not there", &|db| {
         db.put(b"\x01", [0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 9]).expect("put");
     });
     // An entry that says it is another one.
@@ -394,6 +394,28 @@ fn a_log_that_begins_after_a_snapshot_needs_it() {
     fs::remove_dir_all(after.path().join("tree")).expect("remove");
     let error = error_of(after.path()).to_string();
     assert!(error.contains("begins after a snapshot of 0x200000007"), "{error}");
+}
+
+#[test]
+fn a_load_sees_one_moment() {
+    let harness = Rocks::open(settled());
+    let store = &harness.store;
+    let before = load(store);
+    let mut begun = false;
+    let mut found = store_support::Contents::default();
+    let loaded = store.load(&mut |item| {
+        if !begun {
+            begun = true;
+            store.append(&entries(11..=20), Durability::Synced).expect("append");
+            store.checkpoint(&changes(&[("/a", None), ("/b", Some(""))], zxid(20))).expect("");
+            store.flush().expect("flush");
+            store.trim(zxid(21)).expect("trim");
+        }
+        found.add(item);
+        Ok(())
+    });
+    assert_eq!((loaded.expect("the store loads"), found), before);
+    assert_eq!(load(store).1.paths(), ["/", "/b"]);
 }
 
 #[test]

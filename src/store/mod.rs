@@ -31,7 +31,8 @@
 //! │           "base"   → TreeBase, as in `tree`: the snapshot for which the log was last emptied
 //! └── tree/   RocksDB database; one column family, written without a write-ahead log
 //!         00                        → TreeMark: what the znodes and sessions contain
-//!         01                        → TreeBase: the generation that counts; absent: generation 0
+//!         01                        → TreeBase: how many snapshots took the place of what was there;
+//!                                     absent before the first; its lowest bit is the generation
 //!         1g 01 path (UTF-8)        → ZnodeRecord of generation g; the root's path is "/"
 //!         1g 02 session id (8 bytes, big-endian, sign bit inverted) → SessionRecord of generation g
 //! ```
@@ -155,10 +156,10 @@ pub type Visitor<'a> = dyn FnMut(Item<'_>) -> Result<(), String> + 'a;
 
 /// Durable storage of one server.
 ///
-/// [`load`](Self::load) comes first. Then calls may come from several threads, but the log has one
-/// writer: appends are ordered by their caller.
+/// Calls may come from several threads, but log and tree have one writer each: who appends and who
+/// checkpoints orders the calls.
 pub trait Store: Send + Sync {
-    /// Reads all that is stored, item by item.
+    /// Reads all that is stored as of the call, item by item, while other calls go on.
     ///
     /// # Errors
     /// `Lost` for records that must be there and are not, `Corrupt` for damaged ones, `Refused` for
