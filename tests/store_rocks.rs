@@ -227,6 +227,75 @@ fn the_end_of_the_write_ahead_log_may_be_torn() {
 }
 
 #[test]
+fn a_large_record_at_the_end_may_be_torn_anywhere() {
+    let harness = Rocks::open(ten_entries());
+    harness.store.append(&entries(11..=11), Durability::Synced).expect("append");
+    harness.store.append(&[entry(zxid(12), 200_000)], Durability::Synced).expect("append");
+    let whole = copy(harness.dir.path());
+    let size = fs::metadata(write_ahead_log(whole.path())).expect("a file").len();
+    for page in (1..size / 4096).step_by(3) {
+        // A page that did not reach the disk, though later ones did.
+        let torn = copy(whole.path());
+        let file = write_ahead_log(torn.path());
+        let mut bytes = fs::read(&file).expect("readable");
+        let at = usize::try_from(page * 4096).expect("small");
+        bytes[at..at + 4096].fill(0);
+        fs::write(&file, bytes).expect("writable");
+        let store = open(torn.path()).expect("a torn write was never acknowledged");
+        assert_eq!(load(&store).0.last, zxid(11), "page {page}");
+    }
+}
+
+/// Damages byte after byte, one at a time, and looks at what becomes of it.
+fn for_each_damage(
+    dir: &Path,
+    file: &Path,
+    step: usize,
+    check: impl Fn(usize, Result<store_support::Contents, StoreError>),
+) {
+    let name = file.strip_prefix(dir).expect("a file of the store");
+    for at in (0..fs::read(file).expect("readable").len()).step_by(step) {
+        let damaged = copy(dir);
+        damage(&damaged.path().join(name), at);
+        let found = open(damaged.path()).and_then(|store| {
+            let mut contents = store_support::Contents::default();
+            store.load(&mut |item| {
+                contents.add(item);
+                Ok(())
+            })?;
+            Ok(contents)
+        });
+        check(at, found);
+    }
+}
+
+#[test]
+fn no_damaged_byte_goes_unnoticed() {
+    let dir = ten_entries();
+    let whole = load(&open(copy(dir.path()).path()).expect("it opens")).1;
+    let wal = write_ahead_log(dir.path());
+    let last = find(&fs::read(&wal).expect("readable"), &entry(zxid(10), 100).payload) - 60;
+    for_each_damage(dir.path(), &wal, 13, |at, found| match found {
+        // The last record looks as if its write had been torn.
+        Ok(found) if at > last => assert_eq!(found.entries, whole.entries[..9]),
+        Ok(found) => panic!("byte {at}: {found:?}"),
+        Err(error) => assert!(matches!(error, StoreError::Corrupt { .. }), "byte {at}: {error}"),
+    });
+
+    let dir = settled();
+    let whole = load(&open(copy(dir.path()).path()).expect("it opens")).1;
+    for database in ["log", "tree"] {
+        for file in files(&dir.path().join(database), "sst") {
+            for_each_damage(dir.path(), &file, 101, |at, found| {
+                if let Ok(found) = found {
+                    assert_eq!(found, whole, "byte {at} of {}", file.display());
+                }
+            });
+        }
+    }
+}
+
+#[test]
 fn damage_is_not_looked_for_in_a_log_that_was_never_synced() {
     let dir = ten_entries();
     let file = write_ahead_log(dir.path());

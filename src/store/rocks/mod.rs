@@ -116,6 +116,7 @@ impl RocksStore {
         let base = self.tree.install(last_part, mark)?;
         self.tree.flush()?;
         self.log.empty(&base)?;
+        self.tree.drop_previous(&base)?;
         *bounds = Bounds::installed(Zxid(mark.applied));
         Ok(())
     }

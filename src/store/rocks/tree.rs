@@ -156,6 +156,15 @@ impl TreeDb {
         Ok(base)
     }
 
+    /// Gives back the space of what was before a snapshot, once that is flushed. What may come to
+    /// light again where a file is dropped is of a generation that does not count, and the next
+    /// snapshot begins by deleting it.
+    pub(super) fn drop_previous(&self, base: &TreeBase) -> Result<(), StoreError> {
+        let previous = generation(base.snapshots.wrapping_sub(1));
+        let dropped = self.db.delete_file_in_range([previous], [previous + 1]);
+        dropped.map_err(|error| failure(&self.dir, &error))
+    }
+
     pub(super) fn flush(&self) -> Result<(), StoreError> {
         self.db.flush().map_err(|error| failure(&self.dir, &error))
     }
