@@ -1,5 +1,5 @@
-//! What only a store on a real disk can be put through: killed processes, damaged and missing files,
-//! a second process, a disk that takes no more.
+//! What only a store on a real disk can be put through: killed processes, damaged and missing
+//! files, a second process, a disk that takes no more.
 #![cfg(feature = "server")]
 
 mod store_support;

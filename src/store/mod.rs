@@ -31,19 +31,20 @@
 //! │           "base"   → TreeBase, as in `tree`: the snapshot for which the log was last emptied
 //! └── tree/   RocksDB database; one column family, written without a write-ahead log
 //!         00                        → TreeMark: what the znodes and sessions contain
-//!         01                        → TreeBase: how many snapshots took the place of what was there;
-//!                                     absent before the first; its lowest bit is the generation
-//!         1g 01 path (UTF-8)        → ZnodeRecord of generation g; the root's path is "/"
-//!         1g 02 session id (8 bytes, big-endian, sign bit inverted) → SessionRecord of generation g
+//!         01                        → TreeBase: how many snapshots took the place of what was
+//!                                     there, absent before the first; its lowest bit is the
+//!                                     generation g whose records count
+//!         1g 01 path (UTF-8)        → ZnodeRecord; the root's path is "/"
+//!         1g 02 session id (8 bytes, big-endian, sign bit inverted) → SessionRecord
 //! ```
 //! `log` is the truth and `tree` is a shortcut to it: whatever of `tree` was not flushed is made
-//! again from the log. Hence the order on disk: an entry is synced before a checkpoint that contains
-//! it is written, and a checkpoint is flushed before the log behind it is trimmed.
+//! again from the log. Hence the order on disk: an entry is synced before a checkpoint that
+//! contains it is written, and a checkpoint is flushed before the log behind it is trimmed.
 //!
-//! A whole tree from another server arrives as a second generation beside the first. The batch that
-//! ends it switches the generation, and its flush is the moment at which it counts; only then is the
-//! log emptied. A crash before that moment leaves the old state; a crash after it leaves a log whose
-//! base is not the tree's, and opening the store empties it then.
+//! A whole tree from another server arrives as a second generation beside the first. The batch
+//! that ends it switches the generation, and its flush is the moment at which it counts; only then
+//! is the log emptied. A crash before that moment leaves the old state; a crash after it leaves a
+//! log whose base is not the tree's, and opening the store empties it then.
 
 mod bounds;
 mod error;

@@ -148,10 +148,9 @@ impl LogDb {
         Ok(())
     }
 
-    /// Raises the floor, then drops the files below it. What stays of them is never read.
-    pub(super) fn trim(&self, keep_from: Zxid) -> Result<(), StoreError> {
-        self.put_meta("floor", &key(keep_from))?;
-        self.drop_files_below(keep_from)
+    /// Entries before it do not count from now on.
+    pub(super) fn raise_floor(&self, floor: Zxid) -> Result<(), StoreError> {
+        self.put_meta("floor", &key(floor))
     }
 
     /// Lets the log begin after a snapshot, with no entry.
@@ -166,7 +165,8 @@ impl LogDb {
         self.drop_files_below(applied.next())
     }
 
-    fn drop_files_below(&self, floor: Zxid) -> Result<(), StoreError> {
+    /// Gives back the space of files that are below the floor. What stays there is never read.
+    pub(super) fn drop_files_below(&self, floor: Zxid) -> Result<(), StoreError> {
         let last = key(Zxid(floor.0 - 1));
         let dropped = self.db.delete_file_in_range(key(Zxid::ZERO), last);
         dropped.map_err(|error| failure(&self.dir, &error))

@@ -24,8 +24,8 @@ use std::path::Path;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RocksOptions {
     /// How the log has been written so far. A log that was not synced may rightly be torn anywhere
-    /// after a power cut; one that was synced may be torn only at its very end, and anything else is
-    /// reported as damage.
+    /// after a power cut; one that was synced may be torn only at its very end, and anything else
+    /// is reported as damage.
     pub durability: Durability,
     /// Bytes of new log entries that are kept in memory before they go from the write-ahead log to
     /// a file of their own. Also the size of a write-ahead log file.
@@ -181,13 +181,16 @@ impl Store for RocksStore {
 
     fn trim(&self, keep_from: Zxid) -> Result<(), StoreError> {
         self.guarded(|| {
-            let mut bounds = self.bounds.lock();
-            if bounds.check_trim(keep_from) {
-                self.log.trim(keep_from)?;
+            {
+                let mut bounds = self.bounds.lock();
+                if !bounds.check_trim(keep_from) {
+                    return Ok(());
+                }
+                self.log.raise_floor(keep_from)?;
                 bounds.floor = keep_from;
                 bounds.unsynced = false;
             }
-            Ok(())
+            self.log.drop_files_below(keep_from)
         })
     }
 
