@@ -331,6 +331,6 @@ mod rocks_store {
 
     #[test]
     fn random_operations_survive() {
-        super::random_operations_survive::<Rocks>(25);
+        super::random_operations_survive::<Rocks>(20);
     }
 }

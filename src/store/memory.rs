@@ -80,17 +80,19 @@ impl MemoryStore {
 
 impl Store for MemoryStore {
     fn load(&self, visit: &mut Visitor<'_>) -> Result<Loaded, StoreError> {
-        let disk = self.disk();
-        disk.check()?;
-        disk.tree.written.visit(visit)?;
-        let Bounds { applied, end, .. } = disk.bounds;
+        let (tree, log, Bounds { applied, end, .. }) = {
+            let disk = self.disk();
+            disk.check()?;
+            (disk.tree.written.clone(), disk.log.written.clone(), disk.bounds)
+        };
+        tree.visit(visit)?;
         let mut sequence = Sequence::after(Some(applied));
-        for (zxid, payload) in disk.log.written.entries.range(applied.next()..) {
+        for (zxid, payload) in log.entries.range(applied.next()..) {
             sequence.check(PLACE, *zxid)?;
             let entry = LogEntry { zxid: *zxid, payload: payload.clone() };
             visit(Item::Entry(entry)).map_err(StoreError::Refused)?;
         }
-        Ok(Loaded { meta: disk.log.written.meta, applied, last: end })
+        Ok(Loaded { meta: log.meta, applied, last: end })
     }
 
     fn append(&self, entries: &[LogEntry], durability: Durability) -> Result<(), StoreError> {
@@ -386,7 +388,7 @@ impl Image<Checkpoint> for Tree {
                 self.current = self.staged.take().unwrap_or_default();
                 self.current.apply(write);
                 self.mark = Some(mark.clone());
-                self.base = TreeBase { generation: 1 - self.base.generation, zxid: mark.applied };
+                self.base = TreeBase { snapshots: self.base.snapshots + 1, zxid: mark.applied };
             }
         }
     }

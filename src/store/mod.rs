@@ -31,18 +31,20 @@
 //! │           "base"   → TreeBase, as in `tree`: the snapshot for which the log was last emptied
 //! └── tree/   RocksDB database; one column family, written without a write-ahead log
 //!         00                        → TreeMark: what the znodes and sessions contain
-//!         01                        → TreeBase: the generation that counts; absent: generation 0
-//!         1g 01 path (UTF-8)        → ZnodeRecord of generation g; the root's path is "/"
-//!         1g 02 session id (8 bytes, big-endian) → SessionRecord of generation g
+//!         01                        → TreeBase: how many snapshots took the place of what was
+//!                                     there, absent before the first; its lowest bit is the
+//!                                     generation g whose records count
+//!         1g 01 path (UTF-8)        → ZnodeRecord; the root's path is "/"
+//!         1g 02 session id (8 bytes, big-endian, sign bit inverted) → SessionRecord
 //! ```
 //! `log` is the truth and `tree` is a shortcut to it: whatever of `tree` was not flushed is made
-//! again from the log. Hence the order on disk: an entry is synced before a checkpoint that contains
-//! it is written, and a checkpoint is flushed before the log behind it is trimmed.
+//! again from the log. Hence the order on disk: an entry is synced before a checkpoint that
+//! contains it is written, and a checkpoint is flushed before the log behind it is trimmed.
 //!
-//! A whole tree from another server arrives as a second generation beside the first. The batch that
-//! ends it switches the generation, and its flush is the moment at which it counts; only then is the
-//! log emptied. A crash before that moment leaves the old state; a crash after it leaves a log whose
-//! base is not the tree's, and opening the store empties it then.
+//! A whole tree from another server arrives as a second generation beside the first. The batch
+//! that ends it switches the generation, and its flush is the moment at which it counts; only then
+//! is the log emptied. A crash before that moment leaves the old state; a crash after it leaves a
+//! log whose base is not the tree's, and opening the store empties it then.
 
 mod bounds;
 mod error;
@@ -155,10 +157,10 @@ pub type Visitor<'a> = dyn FnMut(Item<'_>) -> Result<(), String> + 'a;
 
 /// Durable storage of one server.
 ///
-/// [`load`](Self::load) comes first. Then calls may come from several threads, but the log has one
-/// writer: appends are ordered by their caller.
+/// Calls may come from several threads, but log and tree have one writer each: who appends and who
+/// checkpoints orders the calls.
 pub trait Store: Send + Sync {
-    /// Reads all that is stored, item by item.
+    /// Reads all that is stored as of the call, item by item, while other calls go on.
     ///
     /// # Errors
     /// `Lost` for records that must be there and are not, `Corrupt` for damaged ones, `Refused` for

@@ -38,7 +38,8 @@ impl Harness for Memory {
 #[cfg(feature = "server")]
 pub mod rocks {
     use super::{Harness, Store};
-    use std::path::Path;
+    use std::collections::BTreeMap;
+    use std::path::{Path, PathBuf};
     use tempfile::TempDir;
     use zabra::store::{RocksOptions, RocksStore};
 
@@ -78,28 +79,35 @@ pub mod rocks {
         }
     }
 
+    /// Copies the files of a store at a moment when none of them changes.
     pub fn copy(from: &Path) -> TempDir {
-        let to = temporary();
-        copy_into(from, to.path());
-        to
-    }
-
-    fn copy_into(from: &Path, to: &Path) {
-        // What names other files first: files come and go while they are copied.
-        let mut files: Vec<_> = std::fs::read_dir(from)
-            .expect("a directory")
-            .map(|file| file.expect("an entry").path())
-            .collect();
-        files.sort_by_key(|path| path.extension().is_some());
-        for from in files {
-            let to = to.join(from.file_name().expect("a name"));
-            if from.is_dir() {
-                std::fs::create_dir(&to).expect("a new directory");
-                copy_into(&from, &to);
-            } else if let Err(error) = std::fs::copy(&from, &to) {
-                assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{error}");
+        loop {
+            let (before, to) = (files(from), temporary());
+            for path in before.keys() {
+                let to = to.path().join(path.strip_prefix(from).expect("a path below"));
+                std::fs::create_dir_all(to.parent().expect("a directory")).expect("made");
+                if let Err(error) = std::fs::copy(path, &to) {
+                    assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{error}");
+                }
+            }
+            if files(from) == before {
+                return to;
             }
         }
+    }
+
+    /// All files with their sizes.
+    fn files(dir: &Path) -> BTreeMap<PathBuf, u64> {
+        let mut found = BTreeMap::new();
+        for file in std::fs::read_dir(dir).expect("a directory") {
+            let path = file.expect("an entry").path();
+            if path.is_dir() {
+                found.append(&mut files(&path));
+            } else if let Ok(metadata) = path.metadata() {
+                found.insert(path, metadata.len());
+            }
+        }
+        found
     }
 }
 
@@ -117,6 +125,27 @@ impl Contents {
         self.znodes.keys().map(String::as_str).collect()
     }
 
+    /// Takes one item of a load; they must come in order.
+    pub fn add(&mut self, item: Item<'_>) {
+        match item {
+            Item::Znode(path, record) => {
+                assert!(self.sessions.is_empty() && self.mark.is_none());
+                assert!(self.znodes.keys().next_back().is_none_or(|last| last.as_str() < path));
+                self.znodes.insert(path.to_owned(), record.to_bytes());
+            }
+            Item::Session(id, timeout) => {
+                assert!(self.mark.is_none());
+                assert!(self.sessions.keys().next_back().is_none_or(|last| *last < id));
+                self.sessions.insert(id, timeout);
+            }
+            Item::Mark(mark) => {
+                assert!(self.entries.is_empty());
+                self.mark = Some(mark);
+            }
+            Item::Entry(entry) => self.entries.push(entry),
+        }
+    }
+
     pub fn applied(&self) -> Zxid {
         self.mark.as_ref().map_or(Zxid::ZERO, |mark| Zxid(mark.applied))
     }
@@ -124,20 +153,8 @@ impl Contents {
 
 pub fn load(store: &dyn Store) -> (Loaded, Contents) {
     let mut contents = Contents::default();
-    let mut last_path = String::new();
     let loaded = store.load(&mut |item| {
-        match item {
-            Item::Znode(path, record) => {
-                assert!(last_path.as_str() < path, "{path} after {last_path}");
-                path.clone_into(&mut last_path);
-                contents.znodes.insert(path.to_owned(), record.to_bytes());
-            }
-            Item::Session(id, timeout) => {
-                contents.sessions.insert(id, timeout);
-            }
-            Item::Mark(mark) => contents.mark = Some(mark),
-            Item::Entry(entry) => contents.entries.push(entry),
-        }
+        contents.add(item);
         Ok(())
     });
     (loaded.expect("the store loads"), contents)

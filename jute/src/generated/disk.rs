@@ -151,29 +151,30 @@ impl Decode for TreeMark {
     }
 }
 
-/// Which of the two sets of znodes in the `tree` database counts, and where it came from.
+/// Where what counts in the `tree` database came from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TreeBase {
-    /// 0 or 1: the set that counts; the other one is empty, or a snapshot that is still arriving.
-    pub generation: i32,
-    /// The zxid of the snapshot that the set began as, 0 if it grew from nothing.
+    /// How many snapshots have taken the place of what was there. The lowest bit tells which of the
+    /// two generations of records counts.
+    pub snapshots: i32,
+    /// The zxid of the last of them.
     pub zxid: i64,
 }
 
 impl Encode for TreeBase {
     fn encode<B: BufMut + ?Sized>(&self, out: &mut B) {
-        self.generation.encode(out);
+        self.snapshots.encode(out);
         self.zxid.encode(out);
     }
 
     fn encoded_len(&self) -> usize {
-        self.generation.encoded_len() + self.zxid.encoded_len()
+        self.snapshots.encoded_len() + self.zxid.encoded_len()
     }
 }
 
 impl Decode for TreeBase {
     fn decode(input: &mut Decoder) -> Result<Self, DecodeError> {
-        Ok(Self { generation: Decode::decode(input)?, zxid: Decode::decode(input)? })
+        Ok(Self { snapshots: Decode::decode(input)?, zxid: Decode::decode(input)? })
     }
 }
 

@@ -13,11 +13,13 @@ use crate::types::{Epoch, ServerId, Zxid};
 use bytes::Bytes;
 use jute::Encode;
 use jute::disk::{StoreMeta, TreeBase};
-use rocksdb::{ColumnFamily, DB, WriteBatch, WriteOptions};
+use rocksdb::{ColumnFamily, DB, DBRawIterator, WriteBatch, WriteOptions};
 use std::path::Path;
 
 const CHECKSUM_BYTES: usize = 4;
 const META_FAMILY: &str = "meta";
+/// Buffers of entries that may wait to be written to files of their own.
+const BUFFERS: i32 = 6;
 /// Files of the write-ahead log that are kept for use again.
 const RECYCLED_FILES: usize = 2;
 
@@ -37,6 +39,12 @@ impl LogDb {
         let mut log_options = database::options(options.log_buffer);
         log_options.set_recycle_log_file_num(RECYCLED_FILES);
         log_options.set_atomic_flush(true);
+        // Appends must not wait for the tree's files, which the same threads write.
+        log_options.set_max_write_buffer_number(BUFFERS);
+        log_options.set_level_zero_slowdown_writes_trigger(i32::MAX);
+        log_options.set_level_zero_stop_writes_trigger(i32::MAX);
+        log_options.set_soft_pending_compaction_bytes_limit(0);
+        log_options.set_hard_pending_compaction_bytes_limit(0);
         // Files reach the lower levels, where whole ones can be dropped, by being moved.
         log_options.set_level_zero_file_num_compaction_trigger(2);
         let families = [rocksdb::DEFAULT_COLUMN_FAMILY_NAME, META_FAMILY]
@@ -96,19 +104,22 @@ impl LogDb {
         self.write(batch, durability)
     }
 
-    /// Visits the entries from a zxid on until told to stop. The first one must come right after
-    /// `previous`, if that is given.
+    /// The entries from a zxid on, as they are now.
+    pub(super) fn scan(&self, from: Zxid) -> DBRawIterator<'_> {
+        self.db.raw_iterator_opt(database::scan_options(key(from).to_vec(), vec![0xff; 8]))
+    }
+
+    /// Visits scanned entries until told to stop. The first one must come right after `previous`,
+    /// if that is given.
     pub(super) fn read(
         &self,
-        from: Zxid,
+        mut scan: DBRawIterator<'_>,
         previous: Option<Zxid>,
         visit: &mut dyn FnMut(LogEntry) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
-        let options = database::scan_options(key(from).to_vec(), vec![0xff; 8]);
-        let mut records = self.db.raw_iterator_opt(options);
-        records.seek_to_first();
+        scan.seek_to_first();
         let mut sequence = Sequence::after(previous);
-        database::each(&self.dir, records, &mut |key, value| {
+        database::each(&self.dir, scan, &mut |key, value| {
             let entry = self.decode_entry(key, value)?;
             sequence.check(&self.dir, entry.zxid)?;
             visit(entry)
@@ -137,10 +148,9 @@ impl LogDb {
         Ok(())
     }
 
-    /// Raises the floor, then drops the files below it. What stays of them is never read.
-    pub(super) fn trim(&self, keep_from: Zxid) -> Result<(), StoreError> {
-        self.put_meta("floor", &key(keep_from))?;
-        self.drop_files_below(keep_from)
+    /// Entries before it do not count from now on.
+    pub(super) fn raise_floor(&self, floor: Zxid) -> Result<(), StoreError> {
+        self.put_meta("floor", &key(floor))
     }
 
     /// Lets the log begin after a snapshot, with no entry.
@@ -155,7 +165,8 @@ impl LogDb {
         self.drop_files_below(applied.next())
     }
 
-    fn drop_files_below(&self, floor: Zxid) -> Result<(), StoreError> {
+    /// Gives back the space of files that are below the floor. What stays there is never read.
+    pub(super) fn drop_files_below(&self, floor: Zxid) -> Result<(), StoreError> {
         let last = key(Zxid(floor.0 - 1));
         let dropped = self.db.delete_file_in_range(key(Zxid::ZERO), last);
         dropped.map_err(|error| failure(&self.dir, &error))
@@ -166,8 +177,9 @@ impl LogDb {
         record.map_or(Ok(Zxid::ZERO), |bytes| self.decode_key(&bytes))
     }
 
-    pub(super) fn base(&self) -> Result<Option<TreeBase>, StoreError> {
-        decode(&self.dir, "the base", self.meta_record("base")?)
+    /// The snapshot for which it was last emptied.
+    pub(super) fn base(&self) -> Result<TreeBase, StoreError> {
+        Ok(decode(&self.dir, "the base", self.meta_record("base")?)?.unwrap_or_default())
     }
 
     pub(super) fn meta(&self) -> Result<Meta, StoreError> {

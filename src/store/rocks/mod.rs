@@ -15,6 +15,7 @@ use super::{
     Visitor,
 };
 use crate::types::Zxid;
+use jute::disk::TreeMark;
 use parking_lot::Mutex;
 use std::fs;
 use std::path::Path;
@@ -23,8 +24,8 @@ use std::path::Path;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RocksOptions {
     /// How the log has been written so far. A log that was not synced may rightly be torn anywhere
-    /// after a power cut; one that was synced may be torn only at its very end, and anything else is
-    /// reported as damage.
+    /// after a power cut; one that was synced may be torn only at its very end, and anything else
+    /// is reported as damage.
     pub durability: Durability,
     /// Bytes of new log entries that are kept in memory before they go from the write-ahead log to
     /// a file of their own. Also the size of a write-ahead log file.
@@ -35,7 +36,7 @@ pub struct RocksOptions {
 
 impl Default for RocksOptions {
     fn default() -> Self {
-        Self { durability: Durability::Synced, log_buffer: 8 << 20, tree_buffer: 4 << 20 }
+        Self { durability: Durability::Synced, log_buffer: 4 << 20, tree_buffer: 4 << 20 }
     }
 }
 
@@ -58,13 +59,16 @@ impl RocksStore {
     /// `Lost` if something is wrong with what it holds, `Io` or `Full` otherwise.
     pub fn open(dir: &Path, options: &RocksOptions) -> Result<Self, StoreError> {
         let place = dir.display().to_string();
-        create_dir(dir).map_err(|error| StoreError::Io {
-            place: place.clone(),
-            reason: format!("cannot make the data directory: {error}"),
-        })?;
-        let log = LogDb::open(&dir.join("log"), options)?;
-        let tree = TreeDb::open(&dir.join("tree"), options)?;
-        let mark = tree.mark()?;
+        let (log_dir, tree_dir) = (dir.join("log"), dir.join("tree"));
+        for dir in [&log_dir, &tree_dir] {
+            create_dir(dir).map_err(|error| StoreError::Io {
+                place: place.clone(),
+                reason: format!("cannot make the directory {}: {error}", dir.display()),
+            })?;
+        }
+        let log = LogDb::open(&log_dir, options)?;
+        let tree = TreeDb::open(&tree_dir, options)?;
+        let mark = tree.view().mark()?;
         if !log.is_initialized()? {
             if mark.is_some() {
                 let reason = "there is a tree, but no log".to_owned();
@@ -106,13 +110,14 @@ impl RocksStore {
     }
 
     /// The end of a snapshot. The flush is the moment at which it counts.
-    fn install(&self, last_part: &Checkpoint, applied: Zxid) -> Result<(), StoreError> {
+    fn install(&self, last_part: &Checkpoint, mark: &TreeMark) -> Result<(), StoreError> {
         let mut bounds = self.bounds.lock();
         bounds.check_staging();
-        let base = self.tree.install(last_part)?;
+        let base = self.tree.install(last_part, mark)?;
         self.tree.flush()?;
         self.log.empty(&base)?;
-        *bounds = Bounds::installed(applied);
+        self.tree.drop_previous(&base)?;
+        *bounds = Bounds::installed(Zxid(mark.applied));
         Ok(())
     }
 }
@@ -120,16 +125,19 @@ impl RocksStore {
 impl Store for RocksStore {
     fn load(&self, visit: &mut Visitor<'_>) -> Result<Loaded, StoreError> {
         self.guarded(|| {
-            self.tree.visit(visit)?;
-            if let Some(mark) = self.tree.mark()? {
-                visit(Item::Mark(mark)).map_err(StoreError::Refused)?;
-            }
-            let Bounds { applied, end, .. } = *self.bounds.lock();
-            self.log.read(applied.next(), Some(applied), &mut |entry| {
+            // Taken together, so that no trim comes in between.
+            let (tree, log, applied, meta, last) = {
+                let bounds = self.bounds.lock();
+                let tree = self.tree.view();
+                let applied = tree.mark()?.map_or(Zxid::ZERO, |mark| Zxid(mark.applied));
+                (tree, self.log.scan(applied.next()), applied, self.log.meta()?, bounds.end)
+            };
+            tree.visit(visit)?;
+            self.log.read(log, Some(applied), &mut |entry| {
                 visit(Item::Entry(entry)).map_err(StoreError::Refused)?;
                 Ok(true)
             })?;
-            Ok(Loaded { meta: self.log.meta()?, applied, last: end })
+            Ok(Loaded { meta, applied, last })
         })
     }
 
@@ -151,7 +159,7 @@ impl Store for RocksStore {
         self.guarded(|| {
             self.bounds.lock().check_read(from)?;
             let (mut entries, mut bytes) = (Vec::new(), 0);
-            self.log.read(from, None, &mut |entry| {
+            self.log.read(self.log.scan(from), None, &mut |entry| {
                 bytes += entry.payload.len();
                 entries.push(entry);
                 Ok(bytes < max_bytes)
@@ -173,13 +181,16 @@ impl Store for RocksStore {
 
     fn trim(&self, keep_from: Zxid) -> Result<(), StoreError> {
         self.guarded(|| {
-            let mut bounds = self.bounds.lock();
-            if bounds.check_trim(keep_from) {
-                self.log.trim(keep_from)?;
+            {
+                let mut bounds = self.bounds.lock();
+                if !bounds.check_trim(keep_from) {
+                    return Ok(());
+                }
+                self.log.raise_floor(keep_from)?;
                 bounds.floor = keep_from;
                 bounds.unsynced = false;
             }
-            Ok(())
+            self.log.drop_files_below(keep_from)
         })
     }
 
@@ -194,7 +205,7 @@ impl Store for RocksStore {
                 self.bounds.lock().check_staging();
                 self.tree.stage(checkpoint)
             }
-            CheckpointKind::SnapshotEnd(mark) => self.install(checkpoint, Zxid(mark.applied)),
+            CheckpointKind::SnapshotEnd(mark) => self.install(checkpoint, mark),
         })
     }
 
@@ -229,28 +240,28 @@ impl std::fmt::Debug for RocksStore {
 
 /// Empties the log if a snapshot took the place of the tree and a crash came in between.
 fn finish_install(place: &str, log: &LogDb, tree: &TreeDb) -> Result<(), StoreError> {
-    match (log.base()?, tree.base()?) {
-        (None, None) => Ok(()),
-        (Some(emptied), Some(base)) if emptied == base => Ok(()),
-        (_, Some(base)) => log.empty(&base),
-        (Some(base), None) => {
-            let zxid = Zxid(base.zxid);
+    let (emptied_for, base) = (log.base()?, tree.view().base()?);
+    match base.snapshots.wrapping_sub(emptied_for.snapshots) {
+        0 => Ok(()),
+        1 => log.empty(&base),
+        _ => {
+            let zxid = Zxid(emptied_for.zxid);
             let reason = format!("the log begins after a snapshot of {zxid}, which is not there");
             Err(StoreError::Lost { place: place.to_owned(), reason })
         }
     }
 }
 
-/// Makes a directory whose entry survives a power cut.
+/// Makes a directory, and those above it, so that they survive a power cut.
 fn create_dir(dir: &Path) -> std::io::Result<()> {
     if dir.is_dir() {
         return Ok(());
     }
-    fs::create_dir_all(dir)?;
-    if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        fs::File::open(parent)?.sync_all()?;
-    }
-    Ok(())
+    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
+    create_dir(parent)?;
+    fs::create_dir(dir)?;
+    fs::File::open(parent)?.sync_all()
 }
 
 /// Whether a directory holds logs or snapshots of Apache ZooKeeper (`version-2/log.*`,

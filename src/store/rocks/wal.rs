@@ -84,18 +84,19 @@ impl Check {
             let length = usize::from(u16::from_le_bytes([header[4], header[5]]));
             let ours = header[7..] == self.number[..4];
             let body = rest.get(..length).filter(|_| ours);
-            let good = body.is_some_and(|body| is_checksum_right(header, body));
-            if good && self.broken.is_some() && matches!(header[6], FULL | FIRST) {
-                return true;
-            }
-            if !good {
-                self.broken.get_or_insert(self.block_at + at as u64);
-                // A header that is ours may still tell where the next record is.
-                if body.is_none() {
-                    return false;
+            if body.is_some_and(|body| is_checksum_right(header, body)) {
+                if self.broken.is_some() && matches!(header[6], FULL | FIRST) {
+                    return true;
                 }
+                at += HEADER + length;
+                continue;
             }
-            at += HEADER + length;
+            let broken = *self.broken.get_or_insert(self.block_at + at as u64);
+            // Where it breaks, the next record may begin at any byte. Later blocks begin with one.
+            if broken < self.block_at {
+                return false;
+            }
+            at += 1;
         }
         false
     }
