@@ -20,7 +20,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 use tokio::io::Interest;
-use tokio::net::TcpStream;
 
 /// Room made for each read from the socket.
 const READ_SIZE: usize = 16 * 1024;
@@ -55,7 +54,6 @@ enum Next {
 struct Connection {
     shared: Arc<Shared>,
     conn: Arc<Conn>,
-    stream: TcpStream,
     input: BytesMut,
     output: BytesMut,
     identities: Identities,
@@ -76,12 +74,11 @@ enum Stage {
 }
 
 /// Serves a connection until it ends.
-pub(crate) async fn serve(shared: Arc<Shared>, conn: Arc<Conn>, stream: TcpStream) {
+pub(crate) async fn serve(shared: Arc<Shared>, conn: Arc<Conn>) {
     let identities = Arc::from([ip_identity(conn.remote.ip())]);
     let mut connection = Connection {
         shared,
         conn,
-        stream,
         input: BytesMut::new(),
         output: BytesMut::new(),
         identities,
@@ -136,7 +133,7 @@ impl Connection {
         let woken = conn.wake.notified();
         let ready = async {
             match interest {
-                Some(interest) => self.stream.ready(interest).await,
+                Some(interest) => conn.stream.ready(interest).await,
                 None => std::future::pending().await,
             }
         };
@@ -168,15 +165,22 @@ impl Connection {
             Stage::Fresh => true,
             Stage::Opening | Stage::Ending => false,
             Stage::Open(_) => {
-                let busy = self.shared.is_busy() && !self.conn.outbox.lock().pending.is_empty();
-                !busy && self.output.len() < HIGH_WATER
+                if self.shared.is_busy() {
+                    let mut outbox = self.conn.outbox.lock();
+                    if !outbox.pending.is_empty() {
+                        // Replies must wake this task, so that it listens again.
+                        outbox.direct = false;
+                        return false;
+                    }
+                }
+                self.output.len() < HIGH_WATER
             }
         }
     }
 
     fn read(&mut self) -> Next {
         self.input.reserve(READ_SIZE);
-        match self.stream.try_read_buf(&mut self.input) {
+        match self.conn.stream.try_read_buf(&mut self.input) {
             Ok(0) => Next::End(End::Gone),
             Ok(size) => {
                 self.shared.stats.received_bytes.fetch_add(size as u64, Relaxed);
@@ -196,7 +200,7 @@ impl Connection {
     fn flush(&mut self) -> Option<End> {
         let closing = self.fetch();
         while !self.output.is_empty() {
-            match self.stream.try_write(&self.output) {
+            match self.conn.stream.try_write(&self.output) {
                 Ok(size) => self.output.advance(size),
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return None,
                 Err(error) => return Some(End::Failed(error)),
@@ -222,6 +226,7 @@ impl Connection {
             self.output.extend_from_slice(&more);
         }
         let opened = outbox.established.filter(|_| self.stage == Stage::Opening);
+        outbox.direct = self.output.is_empty() && outbox.established.is_some();
         let closing = outbox.closing;
         drop(outbox);
         if opened.is_some() {

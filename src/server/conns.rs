@@ -3,11 +3,13 @@
 use super::outbox::{Closing, Outbox};
 use super::stats::ConnStats;
 use crate::types::ConnId;
+use bytes::Buf;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 /// What a connection's task shares with the driver and the commands.
@@ -21,6 +23,8 @@ pub(crate) struct Conn {
     pub(crate) since_wall: i64,
     /// Its session, 0 while there is none.
     pub(crate) session: AtomicI64,
+    /// The socket.
+    pub(crate) stream: TcpStream,
     /// What is on its way to the client.
     pub(crate) outbox: Mutex<Outbox>,
     /// Wakes the connection's task: the outbox has changed.
@@ -29,6 +33,29 @@ pub(crate) struct Conn {
     pub(crate) touched: AtomicBool,
     /// Its counters.
     pub(crate) stats: ConnStats,
+}
+
+impl Conn {
+    /// Sends what is on its way, without a detour by the connection's task; else wakes that.
+    pub(crate) fn send_or_wake(&self) {
+        if !self.send() {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Whether there is nothing left that needs the connection's task.
+    fn send(&self) -> bool {
+        let mut outbox = self.outbox.lock();
+        if !outbox.direct || outbox.closing.is_some() {
+            return false;
+        }
+        match self.stream.try_write(&outbox.bytes) {
+            Ok(size) => outbox.bytes.advance(size),
+            // The task finds out what is wrong.
+            Err(_) => return false,
+        }
+        outbox.bytes.is_empty()
+    }
 }
 
 /// Why a connection is not taken.
@@ -62,7 +89,12 @@ impl Conns {
     }
 
     /// Takes a connection in.
-    pub(crate) fn add(&self, remote: SocketAddr, since_wall: i64) -> Result<Arc<Conn>, Refused> {
+    pub(crate) fn add(
+        &self,
+        stream: TcpStream,
+        remote: SocketAddr,
+        since_wall: i64,
+    ) -> Result<Arc<Conn>, Refused> {
         let mut table = self.table.lock();
         let ip = remote.ip();
         let from_ip = table.per_ip.get(&ip).copied().unwrap_or(0);
@@ -81,6 +113,7 @@ impl Conns {
             remote,
             since_wall,
             session: AtomicI64::new(0),
+            stream,
             outbox: Mutex::default(),
             wake: Notify::new(),
             touched: AtomicBool::new(false),

@@ -18,6 +18,8 @@ use super::conns::Conn;
 
 /// Changed znodes after which a checkpoint is worth its while.
 const CHECKPOINT_ZNODES: usize = 1024;
+/// Connections that are sent to at once, not by their tasks.
+const DIRECT_SENDS: usize = 2;
 /// Milliseconds after which a checkpoint is made of fewer.
 const CHECKPOINT_MS: u64 = 1000;
 
@@ -50,7 +52,9 @@ impl Shared {
             }
             brain.inputs = inputs;
             self.carry_out(brain, now);
+            Self::send(brain);
             self.apply(brain, now);
+            Self::send(brain);
             self.outstanding.store(brain.replica.outstanding(), Relaxed);
         }
     }
@@ -125,8 +129,14 @@ impl Shared {
         if !entries.is_empty() {
             self.log.push(entries);
         }
-        for conn in woken.drain(..) {
-            conn.wake.notify_one();
+    }
+
+    /// Sees to it that what was put into outboxes leaves. For a few connections it is quicker to do
+    /// that here than to wake their tasks; many are better shared among the threads.
+    fn send(brain: &mut Brain) {
+        let few = brain.woken.len() <= DIRECT_SENDS;
+        for conn in brain.woken.drain(..) {
+            if few { conn.send_or_wake() } else { conn.wake.notify_one() }
         }
     }
 

@@ -71,9 +71,9 @@ fn take_in(shared: &Arc<Shared>, stream: TcpStream, remote: SocketAddr, keep_ali
         tracing::debug!("{remote}: {error}");
         return;
     }
-    match shared.conns.add(remote, wall_ms()) {
+    match shared.conns.add(stream, remote, wall_ms()) {
         Ok(conn) => {
-            tokio::spawn(connection::serve(Arc::clone(shared), conn, stream));
+            tokio::spawn(connection::serve(Arc::clone(shared), conn));
         }
         Err(why) => {
             shared.stats.rejected.fetch_add(1, Relaxed);

@@ -41,6 +41,9 @@ pub(crate) struct Outbox {
     pub(crate) closing: Option<Closing>,
     /// The session is open: its granted timeout in milliseconds.
     pub(crate) established: Option<i32>,
+    /// Others may write to the socket what is in `bytes`: the connection's task holds nothing back
+    /// that must go first, and waits for nothing but requests.
+    pub(crate) direct: bool,
 }
 
 /// Most bytes that may wait for a client. A single reply may be larger than that; it is sent if
