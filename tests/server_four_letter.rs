@@ -2,11 +2,14 @@
 
 #![cfg(feature = "server")]
 
+use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+use zabra::client::{Client, ClientError, CreateMode, Options};
+use zabra::types::ErrorCode;
 
 /// What Apache ZooKeeper 3.9.5 shows.
 const THEIR_FIGURES: &str = include_str!("../src/admin/recorded/mntr.txt");
@@ -20,7 +23,7 @@ struct Server {
 impl Server {
     fn start(whitelist: &str) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_zabra"))
-            .args(["server", "--temporary", "--log", "warn", "-D"])
+            .args(["server", "--temporary", "--log", "off", "-D"])
             .arg(format!("4lw.commands.whitelist={whitelist}"))
             .stdout(Stdio::piped())
             .spawn()
@@ -190,4 +193,65 @@ fn an_asker_may_close_its_side_at_once() {
     assert_eq!(rest_of(&mut stream), "imok");
     // With all words enabled, the end of telnet is a broken frame.
     assert_eq!(server.ask([0xff, 0xf4, 0xff, 0xfd]), "");
+}
+
+#[tokio::test]
+async fn a_session_shows_with_its_watches_and_nodes() {
+    let server = Server::start("*");
+    let address = format!("127.0.0.1:{}", server.port);
+    let client = Client::connect(&address, Options::default()).await.expect("a session");
+    let quota = "count=10,bytes=1000=;byteHardLimit=2000;countHardLimit=-1";
+    let (kept, gone) = (CreateMode::Persistent, CreateMode::Ephemeral);
+    let znodes = [
+        ("/q", "", kept),
+        ("/q/e", "123", gone),
+        ("/zookeeper/quota/q", "", kept),
+        ("/zookeeper/quota/q/zookeeper_limits", quota, kept),
+        ("/zookeeper/quota/q/zookeeper_stats", "count=0,bytes=0", kept),
+    ];
+    for (path, data, mode) in znodes {
+        client.create(path, Some(Bytes::from_static(data.as_bytes())), mode).await.expect(path);
+    }
+    let (_, watch) = client.exists_and_watch("/none").await.expect("a watch");
+    let id = format!("0x{:x}", client.session().expect("a session").id.0);
+    assert_eq!(server.ask("wchs"), "1 connections watching 1 paths\nTotal watches:1\n");
+    assert_eq!(server.ask("wchc"), format!("{id}\n\t/none\n\n"));
+    assert_eq!(server.ask("wchp"), format!("/none\n\t{id}\n\n"));
+
+    let dump = server.ask("dump");
+    let ephemerals = format!("Sessions with Ephemerals (1):\n{id}:\n\t/q/e\nConnections dump:\n");
+    assert!(
+        dump.starts_with("SessionTracker dump:\nSession Sets (1)/(1):\n1 expire at "),
+        "{dump}"
+    );
+    assert!(dump.contains(&format!("\n\t{id}\nephemeral nodes dump:\n{ephemerals}")), "{dump}");
+    assert!(dump.contains(&format!(" sessionId: {id}\n")), "{dump}");
+
+    let cons = server.ask("cons");
+    let line = cons.lines().find(|line| line.contains(&id)).expect("the session's line");
+    let part = format!("[1](queued=0,recved=7,sent=7,sid={id},lop=EXIS,est=");
+    assert!(line.contains(&part), "{line}");
+    let expected = "zk_q_quota_count_limit_per_namespace\t10\n\
+                    zk_q_quota_bytes_limit_per_namespace\t2000\n\
+                    zk_q_quota_count_usage_per_namespace\t2\n\
+                    zk_q_quota_bytes_usage_per_namespace\t3\n";
+    let figures = server.ask("mntr");
+    assert!(figures.contains(expected), "{figures}");
+    for line in ["zk_global_sessions\t1", "zk_ephemerals_count\t1", "zk_cnt_updatelatency\t5"] {
+        assert!(figures.lines().any(|other| other == line), "{line} is not in\n{figures}");
+    }
+
+    drop(watch);
+
+    // A refused write leaves no name, and the last xid is that of the client's own requests.
+    let refused = client.delete("/none", None).await;
+    assert_eq!(refused, Err(ClientError::Api(ErrorCode::NoNode)));
+    let cons = server.ask("cons");
+    assert!(cons.contains(&format!("sid={id},lop=NA,")), "{cons}");
+    server.ask("crst");
+    let cons = server.ask("cons");
+    let part = format!("(queued=0,recved=0,sent=0,sid={id},lop=NA,est=");
+    assert!(cons.contains(&part), "{cons}");
+    let part = "lzxid=0xffffffffffffffff,lresp=0,llat=0,minlat=0,avglat=0,maxlat=0)\n";
+    assert!(cons.contains(part), "{cons}");
 }

@@ -135,7 +135,7 @@ mod tests {
 
     fn busy() -> Client {
         let session = ClientSession {
-            id: 0x1_0000_bed8_3a00_01,
+            id: 0x0100_00be_d83a_0001,
             last_op: "GETC",
             since_wall: 1_795_613_150_027,
             timeout_ms: 20_000,

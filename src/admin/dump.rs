@@ -3,6 +3,7 @@
 
 use super::text::{Date, Remote};
 use crate::server::Shared;
+use crate::session::Sessions;
 use crate::types::{Moment, Now, SessionId};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
@@ -68,7 +69,7 @@ impl Shared {
     /// What there is now.
     pub(super) fn dump(&self) -> Dump {
         let now = self.clock.now();
-        let buckets = self.with_sessions(|sessions| sessions.buckets());
+        let buckets = self.with_sessions(Sessions::buckets);
         let ephemerals = {
             let tree = self.tree.read();
             let owners = tree.ephemeral_owners().into_iter();
@@ -117,7 +118,7 @@ mod tests {
 
     #[test]
     fn the_layout_is_that_of_zookeeper() {
-        let (one, other) = (SessionId(0x1_0000_bed8_3a00_00), SessionId(0x1_0000_bed8_3a00_01));
+        let (one, other) = (SessionId(0x0100_00be_d83a_0000), SessionId(0x0100_00be_d83a_0001));
         let paths = ["/a/e2", "/a/e1"].map(str::to_owned).to_vec();
         let connection = |port, session| Connection {
             remote: SocketAddr::from(([127, 0, 0, 1], port)),

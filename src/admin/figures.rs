@@ -3,9 +3,11 @@
 //! Names of machinery that this server does not have stay, with the value 0: dashboards and alerts
 //! ask for them. A figure that has no name in ZooKeeper is not shown here.
 
+use super::idle::{IDLE_COUNTERS, IDLE_DISTRIBUTIONS, IDLE_SUMMARIES};
 use super::text::Mean;
-use super::{process, status, version};
+use super::{process, quotas, status, version};
 use crate::server::{Distribution, Shared, Summary};
+use crate::session::Sessions;
 use std::fmt;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -36,124 +38,6 @@ impl fmt::Display for Value {
 pub(super) struct Figures {
     list: Vec<(String, Value)>,
 }
-
-/// Counters of what this server does not do or does not count.
-const IDLE_COUNTERS: [&str; 47] = [
-    "add_dead_watcher_stall_time",
-    "cnxn_closed_without_zk_server_running",
-    "commit_count",
-    "connection_drop_count",
-    "connection_revalidate_count",
-    "dead_watchers_cleared",
-    "dead_watchers_queued",
-    "diff_count",
-    "digest_mismatches_count",
-    "ensemble_auth_fail",
-    "ensemble_auth_skip",
-    "ensemble_auth_success",
-    "insecure_admin_count",
-    "large_requests_rejected",
-    "learner_commit_received_count",
-    "learner_proposal_received_count",
-    "local_sessions",
-    "looking_count",
-    "non_mtls_local_conn_count",
-    "non_mtls_remote_conn_count",
-    "outstanding_changes_queued",
-    "outstanding_changes_removed",
-    "outstanding_tls_handshake",
-    "prep_processor_request_queued",
-    "proposal_count",
-    "quit_leading_due_to_disloyal_voter",
-    "request_commit_queued",
-    "request_throttle_wait_count",
-    "requests_not_forwarded_to_commit_processor",
-    "response_packet_cache_hits",
-    "response_packet_cache_misses",
-    "response_packet_get_children_cache_hits",
-    "response_packet_get_children_cache_misses",
-    "restore_error_count",
-    "restore_rate_limited_count",
-    "revalidate_count",
-    "skip_learner_request_to_next_processor_count",
-    "snap_count",
-    "snapshot_error_count",
-    "snapshot_rate_limited_count",
-    "stale_replies",
-    "stale_requests",
-    "stale_requests_dropped",
-    "throttled_ops",
-    "tls_handshake_exceeded",
-    "unrecoverable_error_count",
-    "unsuccessful_handshake",
-];
-
-/// Summaries of what this server does not do or does not measure.
-const IDLE_SUMMARIES: [&str; 38] = [
-    "commit_commit_proc_req_queued",
-    "commit_process_time",
-    "concurrent_request_processing_in_commit_processor",
-    "connection_token_deficit",
-    "election_time",
-    "follower_sync_time",
-    "inflight_diff_count",
-    "inflight_snap_count",
-    "leader_unavailable_time",
-    "learner_request_processor_queue_size",
-    "netty_queued_buffer_capacity",
-    "node_changed_watch_count",
-    "node_children_watch_count",
-    "node_created_watch_count",
-    "node_deleted_watch_count",
-    "observer_sync_time",
-    "pending_session_queue_size",
-    "prep_process_time",
-    "prep_processor_queue_size",
-    "proposal_process_time",
-    "read_commit_proc_issued",
-    "read_commit_proc_req_queued",
-    "reads_after_write_in_session_queue",
-    "reads_issued_from_session_queue",
-    "requests_in_session_queue",
-    "restore_time",
-    "session_queues_drained",
-    "snapshottime",
-    "socket_closing_time",
-    "startup_snap_load_time",
-    "startup_txns_load_time",
-    "sync_process_time",
-    "sync_processor_queue_size",
-    "time_waiting_empty_pool_in_commit_processor_read_ms",
-    "unavailable_time",
-    "write_batch_time_in_commit_processor",
-    "write_commit_proc_issued",
-    "write_commit_proc_req_queued",
-];
-
-/// The same with percentiles.
-const IDLE_DISTRIBUTIONS: [&str; 21] = [
-    "close_session_prep_time",
-    "commit_propagation_latency",
-    "dead_watchers_cleaner_latency",
-    "jvm_pause_time_ms",
-    "local_write_committed_time_ms",
-    "om_commit_process_time_ms",
-    "om_proposal_process_time_ms",
-    "prep_processor_queue_time_ms",
-    "propagation_latency",
-    "proposal_ack_creation_latency",
-    "proposal_latency",
-    "quorum_ack_latency",
-    "read_commitproc_time_ms",
-    "read_final_proc_time_ms",
-    "request_throttle_queue_time_ms",
-    "server_write_committed_time_ms",
-    "sync_processor_queue_and_flush_time_ms",
-    "sync_processor_queue_flush_time_ms",
-    "sync_processor_queue_time_ms",
-    "write_commitproc_time_ms",
-    "write_final_proc_time_ms",
-];
 
 impl Figures {
     fn put(&mut self, name: impl Into<String>, value: Value) {
@@ -215,13 +99,14 @@ impl Shared {
         figures.count("num_alive_connections", self.conns.len());
         figures.count("outstanding_requests", self.outstanding());
         figures.count("uptime", self.clock.moment().0);
-        figures.count("global_sessions", self.with_sessions(|sessions| sessions.len()));
+        figures.count("global_sessions", self.with_sessions(Sessions::len));
         {
             let tree = self.tree.read();
             figures.count("znode_count", tree.node_count());
             figures.count("ephemerals_count", tree.ephemeral_count());
             figures.count("approximate_data_size", tree.data_size());
         }
+        self.quotas(figures);
         let watches = self.watches.lock().total();
         figures.count("watch_count", watches);
         figures.count("open_file_descriptor_count", process::open_files());
@@ -230,6 +115,19 @@ impl Shared {
         figures.put("connection_drop_probability", Value::Mean(Mean::new(0, 0)));
         self.reply_sizes(figures);
         figures.counter("auth_failed_count", &self.stats.auth_failed);
+    }
+
+    fn quotas(&self, figures: &mut Figures) {
+        let quotas = quotas::by_namespace(&self.tree.read());
+        for (namespace, quota) in quotas {
+            let mut put = |what: &str, number| {
+                figures.count(&format!("{namespace}_quota_{what}_per_namespace"), number);
+            };
+            put("count_limit", quota.count_limit);
+            put("bytes_limit", quota.bytes_limit);
+            put("count_usage", quota.count_used);
+            put("bytes_usage", quota.bytes_used);
+        }
     }
 
     /// Sizes are -1 before the first reply.
@@ -283,7 +181,7 @@ mod tests {
         let of_name = |line: &&str| {
             line.split_once('\t').is_some_and(|(key, _)| key.ends_with(&format!("_{name}")))
         };
-        recorded::MNTR.lines().filter(of_name).map(|line| format!("{line}\n")).collect()
+        recorded::MNTR.lines().filter(of_name).flat_map(|line| [line, "\n"]).collect()
     }
 
     #[test]

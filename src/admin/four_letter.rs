@@ -6,6 +6,7 @@ use super::settings::conf;
 use super::{environment, status, watches};
 use crate::config::FourLetterWords;
 use crate::server::{Conn, Shared};
+use std::fmt::Write;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// What the first bytes of a connection are.
@@ -73,12 +74,12 @@ fn read(input: &[u8], enabled: &FourLetterWords) -> Reading {
     match FourLetterWords::ALL.iter().find(|known| known.as_bytes() == word) {
         None => Reading::Other,
         Some(name) if !enabled.is_enabled(name) => Reading::Forbidden(name),
-        Some(_) => read_word(word, rest),
+        Some(_) => read_word(*word, rest),
     }
 }
 
-fn read_word(word: &[u8; 4], rest: &[u8]) -> Reading {
-    Reading::Word(match word {
+fn read_word(word: [u8; 4], rest: &[u8]) -> Reading {
+    Reading::Word(match &word {
         b"conf" => Word::Conf,
         b"cons" => Word::Cons,
         b"crst" => Word::Crst,
@@ -165,7 +166,11 @@ impl Shared {
     /// The digests of the tree after earlier transactions.
     fn digests(&self) -> String {
         let log: Vec<_> = self.tree.read().digest_log().collect();
-        log.iter().map(|(zxid, digest)| format!("{:x}: {digest}\n", zxid.0)).collect()
+        let mut text = String::new();
+        for (zxid, digest) in log {
+            let _ = writeln!(text, "{:x}: {digest}", zxid.0);
+        }
+        text
     }
 }
 

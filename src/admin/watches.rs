@@ -79,7 +79,7 @@ mod tests {
     fn the_layouts_are_those_of_zookeeper() {
         let text = summary(Summary { connections: 2, paths: 3, watches: 4 });
         assert_eq!(text, recorded::WCHS);
-        let (one, other) = (0x1_0000_bed8_3a00_01, 0x1_0000_bed8_3a00_00);
+        let (one, other) = (0x0100_00be_d83a_0001, 0x0100_00be_d83a_0000);
         let owned = |paths: &[&str]| paths.iter().map(|path| (*path).to_owned()).collect();
         let sessions = [(one, owned(&["/none"])), (other, owned(&["/a", "/a/e1", "/none"]))];
         assert_eq!(by_session(&sessions), recorded::WCHC);
