@@ -1,3 +1,24 @@
 //! What an operator sees of a running server: four-letter words.
+//!
+//! Each part makes text of plain data, and gathers that data from the server's shared handles. It
+//! copies under the locks and formats after them. Knows nothing of sockets and frames.
 
+mod clients;
+mod dump;
+mod environment;
+mod figures;
 mod four_letter;
+mod idle;
+mod process;
+mod quotas;
+mod settings;
+mod status;
+mod text;
+mod version;
+mod watches;
+
+pub(crate) use four_letter::FirstBytes;
+
+/// The texts of Apache ZooKeeper 3.9.5 that the formats are held against.
+#[cfg(test)]
+mod recorded;

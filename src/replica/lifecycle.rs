@@ -166,6 +166,7 @@ impl Replica {
     /// Time has passed: sessions expire, containers and TTL znodes are due.
     pub(super) fn handle_tick(&mut self, tree: &Tree, now: Now, out: &mut Vec<Effect>) {
         for session in self.sessions.expired(now.mono) {
+            self.expired += 1;
             self.propose_own(tree, session, Request::CloseSession, now, out);
         }
         if now.mono >= self.next_reaping {

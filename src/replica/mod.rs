@@ -107,6 +107,7 @@ pub struct Replica {
     proposals: VecDeque<Proposal>,
     clients: Map<ConnId, Client>,
     session_changes: SessionChanges,
+    expired: u64,
     next_reaping: Moment,
     /// Scratch space of [`Replica::apply`].
     changes: Vec<Change>,
@@ -134,6 +135,7 @@ impl Replica {
             proposals: VecDeque::new(),
             clients: Map::default(),
             session_changes: Vec::new(),
+            expired: 0,
             next_reaping: now.mono.plus(options.reaper.check_interval_ms),
             changes: Vec::new(),
             notices: Vec::new(),
@@ -215,6 +217,12 @@ impl Replica {
     #[must_use]
     pub fn take_session_changes(&mut self) -> SessionChanges {
         std::mem::take(&mut self.session_changes)
+    }
+
+    /// How many sessions have expired since the last call.
+    #[must_use]
+    pub const fn take_expired(&mut self) -> u64 {
+        std::mem::replace(&mut self.expired, 0)
     }
 
     /// How permissions are decided.

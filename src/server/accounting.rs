@@ -6,8 +6,14 @@ use crate::proto::OpCode;
 use crate::types::Moment;
 use std::sync::atomic::Ordering::Relaxed;
 
+/// The length in front of a frame, which does not count as part of a reply.
+const LENGTH: usize = 4;
 /// Where a reply's zxid stands, behind its length and xid.
 const ZXID: std::ops::Range<usize> = 8..16;
+/// Where its error code stands; 0 is none.
+const ERROR: std::ops::Range<usize> = 16..20;
+/// The last operation of a connection that has none to show: `NA`.
+const NO_OP: i32 = 0;
 
 impl Shared {
     /// A reply is on its way.
@@ -24,17 +30,52 @@ impl Shared {
         stats.sent.fetch_add(1, Relaxed);
         stats.latency.add(millis);
         if op.is_write() { &stats.write_latency } else { &stats.read_latency }.add(millis);
-        stats.last_reply_bytes.store(frame.len() as u64, Relaxed);
-        stats.reply_bytes.add(frame.len() as u64);
+        let size = frame.len().saturating_sub(LENGTH) as u64;
+        stats.last_reply_bytes.store(size, Relaxed);
+        stats.reply_bytes.add(size);
         let zxid =
             frame.get(ZXID).and_then(|bytes| bytes.try_into().ok()).map_or(-1, i64::from_be_bytes);
+        // A refused write is forgotten before it gets its name (ZK: `FinalRequestProcessor`).
+        let refused = op.is_write() && frame.get(ERROR).is_some_and(|code| code != [0; 4]);
         let stats = &conn.stats;
         stats.sent.fetch_add(1, Relaxed);
-        stats.last_op.store(op.number(), Relaxed);
-        stats.last_xid.store(i64::from(xid), Relaxed);
+        stats.last_op.store(if refused { NO_OP } else { op.number() }, Relaxed);
+        if xid >= 0 {
+            // Pings and their like do not hide what the client last asked for.
+            stats.last_xid.store(i64::from(xid), Relaxed);
+        }
         stats.last_zxid.store(zxid, Relaxed);
         stats.last_response.store(now.0, Relaxed);
         stats.last_latency.store(millis, Relaxed);
         stats.latency.add(millis);
+    }
+
+    /// The answer to a first frame is on its way: the session is open.
+    pub(super) fn note_opened(&self, conn: &Conn, now: Moment) {
+        self.stats.sent.fetch_add(1, Relaxed);
+        let stats = &conn.stats;
+        stats.sent.fetch_add(1, Relaxed);
+        stats.last_op.store(OpCode::CreateSession.number(), Relaxed);
+        stats.last_xid.store(0, Relaxed);
+        stats.last_response.store(now.0, Relaxed);
+    }
+
+    /// A notification is on its way, or the news that there is no such session.
+    pub(super) fn note_notice(&self, conn: &Conn, frame: &[u8]) {
+        self.stats.sent.fetch_add(1, Relaxed);
+        self.stats.notice_bytes.fetch_add(frame.len() as u64, Relaxed);
+        conn.stats.sent.fetch_add(1, Relaxed);
+    }
+
+    /// A four-letter word has arrived.
+    pub(crate) fn note_word(&self, conn: &Conn) {
+        self.stats.received.fetch_add(1, Relaxed);
+        conn.stats.received.fetch_add(1, Relaxed);
+    }
+
+    /// The answer to a four-letter word is on its way.
+    pub(crate) fn note_answer(&self, conn: &Conn) {
+        self.stats.sent.fetch_add(1, Relaxed);
+        conn.stats.sent.fetch_add(1, Relaxed);
     }
 }

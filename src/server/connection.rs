@@ -5,6 +5,7 @@ use super::Shared;
 use super::conns::Conn;
 use super::outbox::{Closing, Pending};
 use super::requests::{Asked, cut_frame, read_frame};
+use crate::admin::FirstBytes;
 use crate::auth::{add_identities, ip_identity};
 use crate::proto::{Hello, OpCode, Request};
 use crate::replica::{
@@ -256,15 +257,16 @@ impl Connection {
     }
 
     fn first_frame(&mut self) -> Next {
-        if let Some(word) = self.input.first_chunk::<4>().copied()
-            && let Some(answer) = self.shared.four_letter_word(word, &self.input, &self.conn)
-        {
-            let Some(answer) = answer else { return Next::Continue };
-            self.input.clear();
-            self.output.extend_from_slice(&answer);
-            self.stage = Stage::Ending;
-            self.conn.outbox.lock().close(Closing::Answered);
-            return Next::Continue;
+        match self.shared.four_letter_word(&self.input, &self.conn) {
+            FirstBytes::Other => {}
+            FirstBytes::Unfinished => return Next::Continue,
+            FirstBytes::Answered(answer) => {
+                self.input.clear();
+                self.output.extend_from_slice(answer.as_bytes());
+                self.stage = Stage::Ending;
+                self.conn.outbox.lock().close(Closing::Answered);
+                return Next::Continue;
+            }
         }
         let frame = match cut_frame(&mut self.input, self.shared.options.frame_limit) {
             Ok(Some(frame)) => frame,

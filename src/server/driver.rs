@@ -56,6 +56,7 @@ impl Shared {
             self.apply(brain, now);
             Self::send(brain);
             self.outstanding.store(brain.replica.outstanding(), Relaxed);
+            self.stats.sessions_expired.fetch_add(brain.replica.take_expired(), Relaxed);
         }
     }
 
@@ -108,12 +109,12 @@ impl Shared {
                         self.to_conn(find, woken, id, |conn| self.reply(conn, &frame, now.mono));
                     }
                     Effect::Notify(id, frame) => self.to_conn(find, woken, id, |conn| {
-                        conn.stats.sent.fetch_add(1, Relaxed);
-                        self.stats.sent.fetch_add(1, Relaxed);
+                        self.note_notice(conn, &frame);
                         conn.outbox.lock().push(&frame);
                     }),
                     Effect::Established { conn, session, timeout_ms, frame } => {
                         self.to_conn(find, woken, conn, |conn| {
+                            self.note_opened(conn, now.mono);
                             conn.session.store(session.0, Relaxed);
                             let mut outbox = conn.outbox.lock();
                             outbox.established = Some(timeout_ms);

@@ -14,6 +14,7 @@ mod clock;
 mod connection;
 mod conns;
 mod driver;
+mod histogram;
 mod listen;
 mod log;
 mod options;
@@ -25,6 +26,7 @@ mod stop;
 
 use crate::config::{Config, Endpoint};
 use crate::replica::{Effect, Input, Replica};
+use crate::session::Sessions;
 use crate::store::{Durability, LogEntry, RocksOptions, RocksStore, apache_files_present};
 use crate::tree::Tree;
 use crate::types::{Moment, SessionId};
@@ -33,13 +35,15 @@ use checkpoints::CheckpointQueue;
 use clock::Clock;
 pub(crate) use conns::Conn;
 use conns::Conns;
+pub(crate) use histogram::Distribution;
 use log::LogQueue;
 use options::Options;
 use parking_lot::{Mutex, RwLock};
 use stats::ServerStats;
+pub(crate) use stats::Summary;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use stop::Stop;
@@ -101,16 +105,34 @@ pub(crate) struct Shared {
     log: LogQueue,
     checkpoints: CheckpointQueue,
     pub(crate) stats: ServerStats,
+    /// What `stmk` set, for `gtmk`. It traces nothing: the log has its own filter.
+    pub(crate) trace_mask: AtomicI64,
     stop: Stop,
     /// Where clients are listened to.
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
+/// The trace mask that ZooKeeper starts with (ZK: `ZooTrace`).
+const TRACE_MASK: i64 = 306;
+
 impl Shared {
+    /// Looks at the sessions.
+    pub(crate) fn with_sessions<R>(&self, look: impl FnOnce(&Sessions) -> R) -> R {
+        let found = look(self.brain.lock().replica.sessions());
+        // Whoever came meanwhile left its inputs to the holder of the brain.
+        self.submit(&mut Vec::new());
+        found
+    }
+
+    /// How many writes are in work.
+    pub(crate) fn outstanding(&self) -> usize {
+        self.outstanding.load(Relaxed)
+    }
+
     /// Whether there are more requests in work than the configuration likes.
     fn is_busy(&self) -> bool {
         let limit = self.options.outstanding_limit;
-        limit > 0 && self.outstanding.load(Relaxed) > limit
+        limit > 0 && self.outstanding() > limit
     }
 
     /// A session has been heard of; the next tick tells the brain.
@@ -158,20 +180,24 @@ impl Server {
         let started = Instant::now();
         let recovered = recover::recover(&store, options::tree(&config.tree))
             .map_err(|error| ServerError::Data(error.to_string()))?;
+        let startup_ms = millis_since(started);
         tracing::info!(
             "{} znodes, {} sessions, last zxid {}, {} transactions replayed from the log, in {} ms",
             recovered.tree.node_count(),
             recovered.sessions.len(),
             recovered.tree.last_zxid(),
             recovered.replayed,
-            started.elapsed().as_millis()
+            startup_ms
         );
         let listener = listen::bind(&endpoint, &config.client)
             .map_err(|error| ServerError::Bind { endpoint: endpoint.clone(), error })?;
         let address =
             listener.local_addr().map_err(|error| ServerError::Bind { endpoint, error })?;
+        let replayed = recovered.replayed;
         let keep_alive = config.client.tcp_keep_alive;
         let shared = Arc::new(assemble(config, options, recovered, address));
+        shared.stats.startup_entries.add(replayed);
+        shared.stats.startup_ms.add(startup_ms);
         let threads = start_threads(&shared, Arc::new(store)).map_err(ServerError::Thread)?;
         let tasks = vec![
             tokio::spawn(listen::accept(Arc::clone(&shared), listener, keep_alive)),
@@ -236,6 +262,10 @@ impl Shared {
     }
 }
 
+fn millis_since(start: Instant) -> u64 {
+    u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
 async fn ticker(shared: Arc<Shared>) {
     let mut inputs = Vec::new();
     let mut interval = tokio::time::interval(TICK);
@@ -295,6 +325,7 @@ fn assemble(
         log: LogQueue::default(),
         checkpoints: CheckpointQueue::default(),
         stats: ServerStats::default(),
+        trace_mask: AtomicI64::new(TRACE_MASK),
         stop: Stop::default(),
         address,
     }

@@ -1,5 +1,6 @@
 //! Counters of the server and of each connection, as the four-letter words show them.
 
+use super::histogram::Histogram;
 use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU64, Ordering::Relaxed};
 
 /// Least, mean and largest of a number of values.
@@ -41,25 +42,15 @@ impl Spread {
         }
     }
 
-    /// The least value, 0 if there is none.
-    pub(crate) fn least(&self) -> u64 {
+    /// All of it at once.
+    pub(crate) fn summary(&self) -> Summary {
         let least = self.least.load(Relaxed);
-        if least == u64::MAX { 0 } else { least }
-    }
-
-    /// The largest value, 0 if there is none.
-    pub(crate) fn most(&self) -> u64 {
-        self.most.load(Relaxed)
-    }
-
-    /// The sum of all values.
-    pub(crate) fn sum(&self) -> u64 {
-        self.sum.load(Relaxed)
-    }
-
-    /// How many values there were.
-    pub(crate) fn count(&self) -> u64 {
-        self.count.load(Relaxed)
+        Summary {
+            count: self.count.load(Relaxed),
+            sum: self.sum.load(Relaxed),
+            least: if least == u64::MAX { 0 } else { least },
+            most: self.most.load(Relaxed),
+        }
     }
 
     /// Forgets everything.
@@ -69,6 +60,19 @@ impl Spread {
         self.least.store(u64::MAX, Relaxed);
         self.most.store(0, Relaxed);
     }
+}
+
+/// What a [`Spread`] held at some time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Summary {
+    /// How many values there were.
+    pub(crate) count: u64,
+    /// Their sum.
+    pub(crate) sum: u64,
+    /// The least, 0 if there is none.
+    pub(crate) least: u64,
+    /// The largest, 0 if there is none.
+    pub(crate) most: u64,
 }
 
 /// Counters of the whole server (ZK: `ServerStats`).
@@ -93,19 +97,59 @@ pub(crate) struct ServerStats {
     /// Milliseconds from a request to its reply.
     pub(crate) latency: Spread,
     /// The same for reads alone.
-    pub(crate) read_latency: Spread,
+    pub(crate) read_latency: Histogram,
     /// The same for writes alone.
-    pub(crate) write_latency: Spread,
+    pub(crate) write_latency: Histogram,
     /// Milliseconds of each synced write to the log.
     pub(crate) fsync: Spread,
     /// Entries of each synced write to the log.
     pub(crate) batch: Spread,
     /// Syncs that took longer than the configured threshold.
     pub(crate) slow_syncs: AtomicU64,
-    /// Bytes of replies: least and largest are shown.
+    /// Bytes of replies without their length.
     pub(crate) reply_bytes: Spread,
-    /// Bytes of the last reply.
+    /// Bytes of the last reply without its length.
     pub(crate) last_reply_bytes: AtomicU64,
+    /// Bytes of notifications.
+    pub(crate) notice_bytes: AtomicU64,
+    /// Transactions that were read from the log at the start.
+    pub(crate) startup_entries: Spread,
+    /// Milliseconds that the start took until the tree was complete.
+    pub(crate) startup_ms: Spread,
+}
+
+impl ServerStats {
+    /// Forgets what `srst` resets: everything except what ZooKeeper keeps, too, which is failed
+    /// authentications and slow syncs.
+    pub(crate) fn reset(&self) {
+        let counters = [
+            &self.received,
+            &self.sent,
+            &self.received_bytes,
+            &self.rejected,
+            &self.sessionless_expired,
+            &self.sessions_expired,
+            &self.connection_requests,
+            &self.last_reply_bytes,
+            &self.notice_bytes,
+        ];
+        for counter in counters {
+            counter.store(0, Relaxed);
+        }
+        let spreads = [
+            &self.latency,
+            &self.fsync,
+            &self.batch,
+            &self.reply_bytes,
+            &self.startup_entries,
+            &self.startup_ms,
+        ];
+        for spread in spreads {
+            spread.reset();
+        }
+        self.read_latency.reset();
+        self.write_latency.reset();
+    }
 }
 
 /// Counters of one connection (ZK: `ServerCnxn`).

@@ -18,7 +18,7 @@ use crate::types::Zxid;
 use jute::disk::TreeMark;
 use parking_lot::Mutex;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// How a [`RocksStore`] uses memory and disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl RocksStore {
     /// `Lost` if something is wrong with what it holds, `Io` or `Full` otherwise.
     pub fn open(dir: &Path, options: &RocksOptions) -> Result<Self, StoreError> {
         let place = dir.display().to_string();
-        let (log_dir, tree_dir) = (dir.join("log"), dir.join("tree"));
+        let (tree_dir, log_dir) = Self::directories(dir);
         for dir in [&log_dir, &tree_dir] {
             create_dir(dir).map_err(|error| StoreError::Io {
                 place: place.clone(),
@@ -81,6 +81,12 @@ impl RocksStore {
         let bounds = Bounds::recovered(&place, log.floor()?, log.last()?, applied)?;
         let failed = Mutex::new(None);
         Ok(Self { place, log, tree, bounds: Mutex::new(bounds), failed })
+    }
+
+    /// Where in a data directory the tree and the log lie.
+    #[must_use]
+    pub fn directories(dir: &Path) -> (PathBuf, PathBuf) {
+        (dir.join("tree"), dir.join("log"))
     }
 
     /// Runs something unless there was an error, and notes the first one.

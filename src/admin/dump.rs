@@ -1,0 +1,154 @@
+//! The word `dump`: sessions and connections by the time at which they end, and ephemeral nodes
+//! (ZK: `DumpCommand`, `ExpiryQueue.dump`).
+
+use super::text::{Date, Remote};
+use crate::server::Shared;
+use crate::session::Sessions;
+use crate::types::{Moment, Now, SessionId};
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// A connection and its session, 0 for none.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Connection {
+    pub(super) remote: SocketAddr,
+    pub(super) session: i64,
+}
+
+/// What is shown. Times are milliseconds since the Unix epoch.
+#[derive(Debug, Default)]
+pub(super) struct Dump {
+    /// Sessions by the time at which they expire if nothing is heard of them.
+    pub(super) sessions: BTreeMap<i64, Vec<SessionId>>,
+    /// Sessions with ephemeral nodes, and the paths of those.
+    pub(super) ephemerals: Vec<(SessionId, Vec<String>)>,
+    /// Connections by the time at which they end if nothing is heard of them.
+    pub(super) connections: BTreeMap<i64, Vec<Connection>>,
+}
+
+impl Dump {
+    /// The text of the word.
+    pub(super) fn text(&self) -> String {
+        let mut text = "SessionTracker dump:\n".to_owned();
+        sets(&mut text, "Session", &self.sessions, |session| format!("0x{:x}", session.0));
+        text += "ephemeral nodes dump:\n";
+        let _ = writeln!(text, "Sessions with Ephemerals ({}):", self.ephemerals.len());
+        for (session, paths) in &self.ephemerals {
+            let _ = writeln!(text, "0x{:x}:", session.0);
+            for path in paths {
+                let _ = writeln!(text, "\t{path}");
+            }
+        }
+        text += "Connections dump:\n";
+        sets(&mut text, "Connections", &self.connections, |connection| {
+            format!("ip: {} sessionId: 0x{:x}", Remote(connection.remote), connection.session)
+        });
+        text
+    }
+}
+
+fn sets<T>(
+    text: &mut String,
+    name: &str,
+    sets: &BTreeMap<i64, Vec<T>>,
+    show: impl Fn(&T) -> String,
+) {
+    let members: usize = sets.values().map(Vec::len).sum();
+    let _ = writeln!(text, "{name} Sets ({})/({members}):", sets.len());
+    for (time, members) in sets {
+        let _ = writeln!(text, "{} expire at {}:", members.len(), Date(*time));
+        for member in members {
+            let _ = writeln!(text, "\t{}", show(member));
+        }
+    }
+}
+
+impl Shared {
+    /// What there is now.
+    pub(super) fn dump(&self) -> Dump {
+        let now = self.clock.now();
+        let buckets = self.with_sessions(Sessions::buckets);
+        let ephemerals = {
+            let tree = self.tree.read();
+            let owners = tree.ephemeral_owners().into_iter();
+            owners.map(|owner| (owner, tree.ephemerals(owner))).collect()
+        };
+        let connections = self.connections_by_end(now, &buckets);
+        let sessions = buckets.into_iter().map(|(due, ids)| (wall_of(now, due), ids)).collect();
+        Dump { sessions, ephemerals, connections }
+    }
+
+    /// A connection ends with its session, or for lack of one.
+    fn connections_by_end(
+        &self,
+        now: Now,
+        buckets: &[(Moment, Vec<SessionId>)],
+    ) -> BTreeMap<i64, Vec<Connection>> {
+        let ends: HashMap<SessionId, Moment> =
+            buckets.iter().flat_map(|(due, ids)| ids.iter().map(|id| (*id, *due))).collect();
+        let patience = self.config.limits.sessionless_timeout_ms;
+        let mut connections: BTreeMap<i64, Vec<Connection>> = BTreeMap::new();
+        for conn in self.conns.all() {
+            let session = conn.session.load(Relaxed);
+            let end = if session == 0 {
+                conn.since_wall.saturating_add(patience.into())
+            } else {
+                // One that is closing ends now.
+                ends.get(&SessionId(session)).map_or(now.wall, |due| wall_of(now, *due))
+            };
+            let connection = Connection { remote: conn.remote, session };
+            connections.entry(end).or_default().push(connection);
+        }
+        connections
+    }
+}
+
+/// The wall clock's time at a moment.
+fn wall_of(now: Now, moment: Moment) -> i64 {
+    let ahead = i128::from(moment.0) - i128::from(now.mono.0);
+    i64::try_from(i128::from(now.wall) + ahead).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::recorded;
+    use super::*;
+
+    #[test]
+    fn the_layout_is_that_of_zookeeper() {
+        let (one, other) = (SessionId(0x0100_00be_d83a_0000), SessionId(0x0100_00be_d83a_0001));
+        let paths = ["/a/e2", "/a/e1"].map(str::to_owned).to_vec();
+        let connection = |port, session| Connection {
+            remote: SocketAddr::from(([127, 0, 0, 1], port)),
+            session,
+        };
+        let second = |second: i64| (1_795_613_100 + second) * 1000;
+        let dump = Dump {
+            sessions: [(second(60), vec![one]), (second(70), vec![other])].into(),
+            ephemerals: vec![(one, paths)],
+            connections: [
+                (second(66), vec![connection(56554, 0), connection(56508, one.0)]),
+                (second(76), vec![connection(56530, other.0)]),
+            ]
+            .into(),
+        };
+        assert_eq!(dump.text(), recorded::DUMP);
+    }
+
+    #[test]
+    fn a_server_without_clients_shows_its_headings() {
+        let expected = "SessionTracker dump:\nSession Sets (0)/(0):\nephemeral nodes dump:\n\
+                        Sessions with Ephemerals (0):\nConnections dump:\n\
+                        Connections Sets (0)/(0):\n";
+        assert_eq!(Dump::default().text(), expected);
+    }
+
+    #[test]
+    fn moments_become_times_of_the_wall_clock() {
+        let now = Now { wall: 1_000_000, mono: Moment(500) };
+        assert_eq!(wall_of(now, Moment(2500)), 1_002_000);
+        assert_eq!(wall_of(now, Moment(400)), 999_900);
+    }
+}

@@ -1,0 +1,97 @@
+//! The words `conf` and `dirs` (ZK: `ZooKeeperServer.dumpConf`, `DirsCommand`).
+
+use super::process::directory_size;
+use crate::config::Config;
+use crate::server::Shared;
+use crate::store::RocksStore;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+/// The id of a server that runs alone.
+const STANDALONE_ID: i64 = 0;
+
+/// A directory and the bytes in it.
+#[derive(Clone, Debug)]
+pub(super) struct Directory {
+    pub(super) path: PathBuf,
+    pub(super) bytes: u64,
+}
+
+impl Directory {
+    fn measure(path: &Path) -> Self {
+        let bytes = directory_size(path);
+        // What is relative is so to the directory in which the server was started.
+        Self { path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()), bytes }
+    }
+}
+
+/// Where the tree and the log lie.
+#[derive(Clone, Debug)]
+pub(super) struct Directories {
+    pub(super) tree: Directory,
+    pub(super) log: Directory,
+}
+
+impl Directories {
+    /// The text of `dirs`.
+    pub(super) fn sizes(&self) -> String {
+        format!("datadir_size: {}\nlogdir_size: {}\n", self.tree.bytes, self.log.bytes)
+    }
+}
+
+/// The text of `conf`: the configuration as it has taken effect, with the port that clients are
+/// served on.
+pub(super) fn conf(config: &Config, port: u16, dirs: &Directories) -> String {
+    let number = |number: Option<i64>| number.unwrap_or(-1).to_string();
+    let secure = config.client.secure.as_ref().map(|endpoint| endpoint.port.into());
+    let lines = [
+        ("clientPort", port.to_string()),
+        ("secureClientPort", number(secure)),
+        ("dataDir", dirs.tree.path.display().to_string()),
+        ("dataDirSize", dirs.tree.bytes.to_string()),
+        ("dataLogDir", dirs.log.path.display().to_string()),
+        ("dataLogSize", dirs.log.bytes.to_string()),
+        ("tickTime", config.tick_time_ms.to_string()),
+        ("maxClientCnxns", config.limits.connections_per_ip.to_string()),
+        ("minSessionTimeout", config.sessions.min_timeout_ms.to_string()),
+        ("maxSessionTimeout", config.sessions.max_timeout_ms.to_string()),
+        ("clientPortListenBacklog", number(config.client.backlog.map(i64::from))),
+        ("serverId", STANDALONE_ID.to_string()),
+    ];
+    let mut text = String::new();
+    for (key, value) in lines {
+        let _ = writeln!(text, "{key}={value}");
+    }
+    text
+}
+
+impl Shared {
+    /// Where this server's data lies.
+    pub(super) fn directories(&self) -> Directories {
+        let (tree, log) = RocksStore::directories(&self.config.storage.data_dir);
+        Directories { tree: Directory::measure(&tree), log: Directory::measure(&log) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::recorded;
+    use super::*;
+
+    fn dirs() -> Directories {
+        let dir = |path: &str| Directory { path: path.into(), bytes: 478 };
+        let path = "/tmp/zookeeper/data/version-2";
+        Directories { tree: dir(path), log: dir(path) }
+    }
+
+    #[test]
+    fn conf_has_the_layout_of_zookeeper() {
+        let config = Config::standalone(29181, "/tmp/zookeeper/data");
+        assert_eq!(conf(&config, 29181, &dirs()), recorded::CONF);
+    }
+
+    #[test]
+    fn dirs_has_the_layout_of_zookeeper() {
+        assert_eq!(dirs().sizes(), recorded::DIRS);
+    }
+}
