@@ -36,13 +36,13 @@
 //!         1g 02 session id (8 bytes, big-endian) → SessionRecord of generation g
 //! ```
 //! `log` is the truth and `tree` is a shortcut to it: whatever of `tree` was not flushed is made
-//! again from the log. Hence the order on disk: an entry is synced before a checkpoint that contains
-//! it is written, and a checkpoint is flushed before the log behind it is trimmed.
+//! again from the log. Hence the order on disk: an entry is synced before a checkpoint that
+//! contains it is written, and a checkpoint is flushed before the log behind it is trimmed.
 //!
 //! A whole tree from another server arrives as a second generation beside the first. The batch that
-//! ends it switches the generation, and its flush is the moment at which it counts; only then is the
-//! log emptied. A crash before that moment leaves the old state; a crash after it leaves a log whose
-//! base is not the tree's, and opening the store empties it then.
+//! ends it switches the generation, and its flush is the moment at which it counts; only then is
+//! the log emptied. A crash before that moment leaves the old state; a crash after it leaves a log
+//! whose base is not the tree's, and opening the store empties it then.
 
 mod bounds;
 mod error;

@@ -23,8 +23,8 @@ use std::path::Path;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RocksOptions {
     /// How the log has been written so far. A log that was not synced may rightly be torn anywhere
-    /// after a power cut; one that was synced may be torn only at its very end, and anything else is
-    /// reported as damage.
+    /// after a power cut; one that was synced may be torn only at its very end, and anything else
+    /// is reported as damage.
     pub durability: Durability,
     /// Bytes of new log entries that are kept in memory before they go from the write-ahead log to
     /// a file of their own. Also the size of a write-ahead log file.
