@@ -10,7 +10,8 @@
 //! | record | its fields in order, nothing around or between them |
 //!
 //! The records themselves are described in `schema/*.jute` and compiled to [`generated`] by the
-//! `jutec` program. Its compiler is this crate's module `compiler`, behind the feature of that name.
+//! `jutec` program. Its compiler is this crate's module `compiler`, behind the feature of that
+//! name.
 //! This crate knows nothing of servers, sockets or files.
 
 mod codec;

@@ -238,11 +238,11 @@ fn all_files_are_reported_in_order() {
 
 #[test]
 fn layout_is_free() {
-    let dense = "module a;/// R.\nrecord R{/// One\n//plain\n///  two.\r\nvector<vector<ustring?>?>x;///\nS s;}\
-                 ///S.\nrecord S{/// n\nint n;}";
-    let airy = "// Head.\nmodule // a\n a\n;\n\n/// R.\nrecord R\n{\n    /// One\n    ///  two.\n    \
-                vector < vector < ustring ? > ? > x ;\n    ///\n    S s;\n}\n//// No doc.\n/// S.\n\
-                record S { /// n\n int n; } // End.";
+    let dense = "module a;/// R.\nrecord R{/// One\n//plain\n///  two.\r\n\
+                 vector<vector<ustring?>?>x;///\nS s;}///S.\nrecord S{/// n\nint n;}";
+    let airy = "// Head.\nmodule // a\n a\n;\n\n/// R.\nrecord R\n{\n    /// One\n    \
+                ///  two.\n    vector < vector < ustring ? > ? > x ;\n    ///\n    S s;\n}\n\
+                //// No doc.\n/// S.\nrecord S { /// n\n int n; } // End.";
     let [dense, airy] = [dense, airy].map(|text| compile(&[("a.jute", text)]).expect("right"));
     assert_eq!(dense.to_rust(), airy.to_rust());
     let record = &dense.modules()[0].records[0];

@@ -257,7 +257,8 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// The session's ephemerals whose paths begin with some text: names play no role, as in ZooKeeper.
+    /// The session's ephemerals whose paths begin with some text: names play no role, as in
+    /// ZooKeeper.
     fn ephemerals(&self, tree: &Tree, prefix: Option<&str>) -> Vec<String> {
         let prefix = prefix.filter(|prefix| !matches!(prefix.trim(), "" | "/")).unwrap_or_default();
         let mut paths = tree.ephemerals(self.session);

@@ -1,4 +1,4 @@
-//! When sessions are due: buckets one tick wide, each a linked list of sessions (ZK: `ExpiryQueue`).
+//! When sessions are due: buckets one tick wide, each a list of sessions (ZK: `ExpiryQueue`).
 //!
 //! The links lie here, one record per session that can expire, so moving a session to a later
 //! bucket touches its neighbours alone and allocates nothing. Buckets exist while they hold

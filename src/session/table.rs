@@ -108,7 +108,7 @@ impl Sessions {
         self.expiry.next_due()
     }
 
-    /// The sessions that can expire by the moment when they do, both sorted. For the `dump` command.
+    /// The sessions that can expire by the moment when they do, both sorted. For the word `dump`.
     #[must_use]
     pub fn buckets(&self) -> Vec<(Moment, Vec<SessionId>)> {
         self.expiry.buckets()

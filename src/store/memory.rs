@@ -1,7 +1,8 @@
 //! A store in memory that behaves like a disk: what was written and what would survive a crash are
 //! kept apart, and a test decides what a crash leaves.
 //!
-//! Knows no file, clock or thread; the mutex is there for the trait's sake only.
+//! Knows no file, clock or thread.
+#![allow(clippy::disallowed_types, reason = "the mutex is there for the trait's sake only")]
 
 use super::bounds::{Bounds, Sequence};
 use super::{

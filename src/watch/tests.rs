@@ -422,7 +422,8 @@ proptest! {
                 }
                 Op::Remove(conn, path, which) => {
                     prop_assert_eq!(watches.contains(conn, path, which), {
-                        let mut copy = Model { data: model.data.clone(), child: model.child.clone() };
+                        let (data, child) = (model.data.clone(), model.child.clone());
+                        let mut copy = Model { data, child };
                         copy.remove(conn, path, which)
                     });
                     let removed = watches.remove(conn, path, which);

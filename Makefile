@@ -1,0 +1,82 @@
+# `make help` lists what there is. Everything that is built goes to $CARGO_TARGET_DIR (default:
+# target); C++ is compiled through ccache, in whatever $CCACHE_DIR says.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
+export CARGO_TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))
+
+# Looked up when a recipe starts, as `setup` may just have installed it.
+ifeq ($(origin CC),default)
+CACHED = $(if $(shell command -v ccache),CC="ccache gcc" CXX="ccache g++")
+endif
+CARGO = $(CACHED) cargo
+ZABRA = $(CARGO_TARGET_DIR)/release/zabra
+
+.PHONY: help setup-build setup build run test check lint core doc unit compat bench fuzz clean
+
+help: ## list the targets
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' Makefile | expand -t 20
+
+setup-build: # what a build needs
+	@.ci/setup build
+
+setup: ## install what building and testing need (Debian, Ubuntu)
+	@.ci/setup test
+
+build: setup-build ## build the program
+	$(CARGO) build --release --bin zabra
+
+run: build ## start a server on port 2181 with its data in ./data; ARGS="..." for more flags
+	$(ZABRA) server --port 2181 --data-dir data $(ARGS)
+
+test: setup ## everything: formatting, lints, documentation, tests, compatibility tests
+	@$(MAKE) --no-print-directory check unit compat
+
+check: lint core doc ## what needs no test to run
+
+lint: setup-build
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+# The core compiles without anything that could reach a socket, a file, a clock or a thread.
+core: setup-build
+	$(CARGO) check -p zabra --lib --no-default-features --locked
+	CLIPPY_CONF_DIR=.clippy-core $(CARGO) clippy -p zabra --lib --no-default-features --locked \
+		-- -D warnings
+
+doc: setup-build
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked
+
+unit: setup-build ## the tests of the crates
+	$(CARGO) test --workspace --locked
+
+compat: setup build ## the same program before Zabra and before Apache ZooKeeper
+	if [ -x compat-tests/run ]; then compat-tests/run $(ARGS); fi
+
+bench: build ## measure a temporary server; SERVER=host:port for another, ARGS="-n 64 -p 16 ..."
+	@server=$(SERVER); \
+	if [ -z "$$server" ]; then \
+		scratch=$$(mktemp -d); \
+		$(ZABRA) server --temporary --log warn >"$$scratch/port" & \
+		trap "kill $$!; wait $$! || true; rm -r $$scratch" EXIT; \
+		until [ -s "$$scratch/port" ]; do kill -0 $$!; sleep 0.1; done; \
+		server=127.0.0.1:$$(cat "$$scratch/port"); \
+	fi; \
+	for workload in create set get mixed multi watch; do \
+		$(ZABRA) bench $$workload --server $$server $(ARGS); \
+	done
+
+SECONDS_EACH ?= 60
+
+fuzz: setup-build ## fuzz each decoder for SECONDS_EACH (60) seconds
+	@cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz
+	for target in $$(RUSTC_BOOTSTRAP=1 cargo fuzz list --fuzz-dir tests/fuzz); do \
+		RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz $$target \
+			-- -max_total_time=$(SECONDS_EACH); \
+	done
+
+clean: ## remove what was built; data and caches stay
+	cargo clean
