@@ -14,6 +14,7 @@ mod frames;
 mod io;
 mod lifecycle;
 mod reads;
+mod recovery;
 mod replies;
 mod set_watches;
 #[cfg(test)]
@@ -22,6 +23,7 @@ mod tests;
 pub use frames::{error_reply, plain_reply};
 pub use io::{ClientRequest, CloseReason, Effect, Handshake, Identities, Input};
 pub use reads::{Reader, needs_watches};
+pub use recovery::{Recovered, Recovery, RecoveryError};
 
 use crate::auth::AuthOptions;
 use crate::prep::{Prep, PrepOptions, WriteRequest};
@@ -116,11 +118,13 @@ pub struct Replica {
 
 impl Replica {
     /// The brain of a server whose tree is as its log left it, with the sessions found there.
+    /// `session_changes` are those that no checkpoint has yet, see [`Recovered`].
     #[must_use]
     pub fn new(
         options: ReplicaOptions,
         tree: &Tree,
         found: impl IntoIterator<Item = (SessionId, i32)>,
+        session_changes: SessionChanges,
         now: Now,
     ) -> Self {
         let mut sessions = Sessions::new(options.tick_ms);
@@ -134,7 +138,7 @@ impl Replica {
             zab: Broadcast::alone(tree.last_zxid()),
             proposals: VecDeque::new(),
             clients: Map::default(),
-            session_changes: Vec::new(),
+            session_changes,
             expired: 0,
             next_reaping: now.mono.plus(options.reaper.check_interval_ms),
             changes: Vec::new(),

@@ -165,7 +165,9 @@ impl Reader<'_> {
         path: &str,
         kind: WatchKind,
     ) -> Result<(), ErrorCode> {
-        if watches.count_of(self.conn) >= self.max_watches {
+        let is_full = watches.count_of(self.conn) >= self.max_watches;
+        // One that is there already takes no more room.
+        if is_full && !watches.contains(self.conn, path, type_of(kind)) {
             return Err(ErrorCode::QuotaExceeded);
         }
         watches.add(self.conn, path, kind);
@@ -233,6 +235,8 @@ impl Reader<'_> {
                         put_children(node, out);
                     }
                 }
+                // ZooKeeper stumbles over a null path, and not for this operation alone.
+                Err(ErrorCode::MarshallingError) => return Err(ErrorCode::MarshallingError),
                 Err(code) => put_error_result(code.number(), out),
             }
         }
@@ -260,7 +264,9 @@ impl Reader<'_> {
     /// The session's ephemerals whose paths begin with some text: names play no role, as in
     /// ZooKeeper.
     fn ephemerals(&self, tree: &Tree, prefix: Option<&str>) -> Vec<String> {
-        let prefix = prefix.filter(|prefix| !matches!(prefix.trim(), "" | "/")).unwrap_or_default();
+        // What Java trims.
+        let trimmed = prefix.unwrap_or_default().trim_matches(|character| character <= ' ');
+        let prefix = prefix.filter(|_| !matches!(trimmed, "" | "/")).unwrap_or_default();
         let mut paths = tree.ephemerals(self.session);
         paths.retain(|path| path.starts_with(prefix));
         paths
@@ -283,6 +289,16 @@ pub(super) fn put_end_mark(out: &mut BytesMut) {
     MultiHeader { op: -1, done: true, err: -1 }.encode(out);
 }
 
+/// How a client names a kind of watches.
+const fn type_of(kind: WatchKind) -> WatcherType {
+    match kind {
+        WatchKind::Data => WatcherType::Data,
+        WatchKind::Child => WatcherType::Children,
+        WatchKind::Persistent => WatcherType::Persistent,
+        WatchKind::PersistentRecursive => WatcherType::PersistentRecursive,
+    }
+}
+
 fn need(watches: Option<&mut Watches>) -> Result<&mut Watches, ErrorCode> {
     watches.ok_or(ErrorCode::SystemError)
 }
@@ -303,12 +319,13 @@ fn put_children(node: NodeRef<'_>, out: &mut BytesMut) {
 
 fn check_watches(conn: ConnId, watches: &Watches, op: &PathKind) -> Result<(), ErrorCode> {
     let which = WatcherType::from_number(op.kind).ok_or(ErrorCode::MarshallingError)?;
-    let path = op.path.as_deref().ok_or(ErrorCode::MarshallingError)?;
+    // There is no watch on null, and ZooKeeper can say so.
+    let path = op.path.as_deref().ok_or(ErrorCode::NoWatcher)?;
     if watches.contains(conn, path, which) { Ok(()) } else { Err(ErrorCode::NoWatcher) }
 }
 
 fn remove_watches(conn: ConnId, watches: &mut Watches, op: &PathKind) -> Result<(), ErrorCode> {
     let which = WatcherType::from_number(op.kind).ok_or(ErrorCode::MarshallingError)?;
-    let path = op.path.as_deref().ok_or(ErrorCode::MarshallingError)?;
+    let path = op.path.as_deref().ok_or(ErrorCode::NoWatcher)?;
     if watches.remove(conn, path, which) { Ok(()) } else { Err(ErrorCode::NoWatcher) }
 }

@@ -25,7 +25,7 @@ mod stats;
 mod stop;
 
 use crate::config::{Config, Endpoint};
-use crate::replica::{Effect, Input, Replica};
+use crate::replica::{Effect, Input, Recovered, Replica};
 use crate::session::Sessions;
 use crate::store::{Durability, LogEntry, RocksOptions, RocksStore, apache_files_present};
 use crate::tree::Tree;
@@ -293,16 +293,11 @@ fn start_threads(
     Ok(vec![log, checkpoint])
 }
 
-fn assemble(
-    config: Config,
-    options: Options,
-    recovered: recover::Recovered,
-    address: SocketAddr,
-) -> Shared {
+fn assemble(config: Config, options: Options, recovered: Recovered, address: SocketAddr) -> Shared {
     let clock = Clock::start();
-    let recover::Recovered { tree, sessions, .. } = recovered;
+    let Recovered { tree, sessions, session_changes, .. } = recovered;
     let replica_options = options::replica(&config, options.auth.clone());
-    let replica = Replica::new(replica_options, &tree, sessions, clock.now());
+    let replica = Replica::new(replica_options, &tree, sessions, session_changes, clock.now());
     let limits = &config.limits;
     Shared {
         conns: Conns::new(limits.connections as usize, limits.connections_per_ip as usize),
