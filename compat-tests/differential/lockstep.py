@@ -66,7 +66,7 @@ class Lockstep:
             connection = side.connections["end"]
             if connection.established:
                 connection.send(side, p.auth(*CREDENTIALS), p.close_session())
-                side.read_until_end(connection, 30)
+                side.read_until_end(connection)
             connection.close()
         except OSError:
             # The server is gone; the next case says so.
@@ -131,7 +131,7 @@ class Lockstep:
         for side in self.sides:
             side.connections[name].send(side, p.close_session())
         for side in self.sides:
-            side.read_until_end(side.connections[name], 30)
+            side.read_until_end(side.connections[name])
             side.sessions.pop(name, None)
         self._finish(f"{name} closes its session", sort_events=True)
 
@@ -140,7 +140,7 @@ class Lockstep:
         for side in self.sides:
             side.connections[name].send(side, *requests)
         for side in self.sides:
-            side.read_until_end(side.connections[name], 30)
+            side.read_until_end(side.connections[name])
         self._finish(f"{name}: " + " | ".join(request.label for request in requests))
 
     def dial(self, name: str) -> None:
@@ -156,7 +156,7 @@ class Lockstep:
             connection = side.connections[name]
             side.read_frames(connection, replies)
             if ends:
-                side.read_until_end(connection, 30)
+                side.read_until_end(connection)
         self._finish(f"{name} sends {data[:40].hex()}{'...' if len(data) > 40 else ''}")
 
     def connect_with(self, name: str, data: bytes) -> None:
@@ -167,6 +167,15 @@ class Lockstep:
         for side in self.sides:
             side.read_connect(name, name)
         self._finish(f"{name} connects with {data.hex()}")
+
+    def connect_again(self, name: str, request: p.Request) -> None:
+        """Sends a request that is answered like a handshake."""
+        for side in self.sides:
+            side.connections[name].send(side, request)
+            side.connections[name].pending.clear()
+        for side in self.sides:
+            side.read_connect(name, name)
+        self._finish(f"{name}: {request.label}")
 
     def listen(self, name: str, seconds: float) -> None:
         """Says what comes within a time."""
@@ -214,8 +223,11 @@ class Lockstep:
 
     def _describe(self, label: str, said: list[list[str]]) -> str:
         text = [f"step {self.steps}: {label}"]
-        for side, lines in zip(self.sides, said, strict=True):
-            other = said[1] if lines is said[0] else said[0]
+        # Pongs are shown only where nothing else differs.
+        replies = [[line for line in lines if f" xid={p.PING_XID} " not in line]
+                   for lines in said]
+        shown = replies if replies[0] != replies[1] else said
+        for side, lines, other in zip(self.sides, shown, reversed(shown), strict=True):
             text.append(f"  {side.label}:")
             text += [f"    {'  ' if line in other else '! '}{line}" for line in lines]
         return "\n".join(text)

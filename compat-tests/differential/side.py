@@ -10,7 +10,7 @@ from differential import protocol as p
 from differential.jute import Reader, Truncated, boolean, buffer, int32, int64
 
 PASSWORD_SEED = 0xB3415C00
-REPLY_SECONDS = 30
+REPLY_SECONDS = 15
 
 
 def password_of(session: int) -> bytes:
@@ -29,8 +29,8 @@ class Connection:
 
     def __init__(self, name: str, address):
         self.name = name
-        self.socket = socket.create_connection(address, timeout=REPLY_SECONDS)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket = socket.socket()
+        self.socket.settimeout(REPLY_SECONDS)
         self.open = True
         self.established = False
         # Whether a ping may be used to find out that everything before it has arrived.
@@ -38,6 +38,14 @@ class Connection:
         self.pending: list[tuple[int, int]] = []
         self._next_xid = 1
         self._received = b""
+        try:
+            self.socket.connect(address)
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except ConnectionRefusedError:
+            raise
+        except OSError:
+            # Accepted and closed at once, before we got here: that shows when reading.
+            pass
 
     def send_bytes(self, data: bytes) -> None:
         """Sends as it is. That the other end is gone shows when reading."""
@@ -56,13 +64,14 @@ class Connection:
                 self._next_xid += 1
             body = int32(xid) + int32(request.op) + request.encode(side)
             data += int32(len(body)) + body
-            self.pending.append((xid, request.op))
+            # A ping is answered under its own number, whatever it was sent with.
+            self.pending.append((p.PING_XID if request.op == p.PING else xid, request.op))
         self.send_bytes(data)
 
     def frame(self, seconds: float = REPLY_SECONDS) -> bytes | None:
         """The next frame; None if the connection has ended. Raises TimeoutError."""
         deadline = time.monotonic() + seconds
-        while True:
+        while self.open:
             if len(self._received) >= 4:
                 length = struct.unpack(">i", self._received[:4])[0]
                 if len(self._received) >= 4 + length:
@@ -74,6 +83,7 @@ class Connection:
                 self.close()
                 return None
             self._received += chunk
+        return None
 
     def _more(self, deadline: float) -> bytes:
         left = deadline - time.monotonic()
@@ -216,7 +226,7 @@ class Side:
             if frame[:4] == int32(-1):
                 return
 
-    def read_until_end(self, connection: Connection, seconds: float) -> None:
+    def read_until_end(self, connection: Connection, seconds: float = REPLY_SECONDS) -> None:
         """Says what comes until the server closes."""
         while (frame := self._frame(connection, seconds)) is not None:
             self._show(connection, frame)

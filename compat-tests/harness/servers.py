@@ -9,6 +9,7 @@ import shlex
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -91,12 +92,19 @@ class Server:
                 raise StartError(f"{self.kind} ended with {self._process.returncode}:\n"
                                  + self.log_tail())
             try:
-                if b"Mode: " in four_letter(self.port, b"srvr", timeout=2):
+                if self._answers():
                     return
             except OSError:
                 pass
             time.sleep(0.05)
         raise StartError(f"{self.kind} does not serve:\n{self.log_tail()}")
+
+    def _answers(self) -> bool:
+        """Whether a handshake is answered; it asks for a session that cannot be, so none is made."""
+        request = struct.pack(">iqiqi16s?", 0, 0, 10000, 1, 16, b"", False)
+        with socket.create_connection((self.host, self.port), timeout=2) as link:
+            link.sendall(struct.pack(">i", len(request)) + request)
+            return len(link.recv(64)) > 0
 
     def log_tail(self) -> str:
         """The last lines that the server wrote."""
