@@ -105,7 +105,13 @@ class Lockstep:
                 side.connections[name].close()
 
     def call(self, name: str, *requests: p.Request, sort_events: bool = False) -> None:
-        """Sends requests, all at once, and waits for every reply."""
+        """Sends requests, all at once, and waits for every reply.
+
+        ZooKeeper handles auth and sasl when it reads them, perhaps before what was sent ahead of
+        them: so these may only come first, or two servers alike would differ.
+        """
+        inline = [request.op in (p.AUTH, p.SASL) for request in requests]
+        assert inline == sorted(inline, reverse=True), "auth must come first"
         for side in self.sides:
             side.connections[name].send(side, *requests)
         for side in self.sides:
