@@ -1,0 +1,41 @@
+"""The named edge cases, grouped by what they are about.
+
+A case is a function that takes a `Lockstep` whose connection `ctl` is open, and drives it. It
+asserts nothing: every step is compared between the servers. It works below `t.root`, which is new.
+"""
+
+from dataclasses import dataclass
+from importlib import import_module
+
+GROUPS = ["connecting", "framing", "creating", "changing", "reading", "multis", "watching",
+          "access", "quotas", "ephemerals", "expiring", "words"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A named case and the profile of the servers it needs."""
+
+    name: str
+    run: object
+    profile: str
+
+
+_CASES: dict[str, Case] = {}
+
+
+def case(function=None, *, profile: str = "main"):
+    """Registers a case; its name is the function's with dashes."""
+    def register(function):
+        name = function.__name__.replace("_", "-")
+        if name in _CASES:
+            raise ValueError(f"two cases are called {name}")
+        _CASES[name] = Case(name, function, profile)
+        return function
+    return register if function is None else register(function)
+
+
+def all_cases() -> list[Case]:
+    """Every case, in the order of the groups."""
+    for group in GROUPS:
+        import_module(f"differential.cases.{group}")
+    return list(_CASES.values())

@@ -1,0 +1,1 @@
+"""What all compatibility tests share: installing clients, starting servers, counting results."""

@@ -1,0 +1,84 @@
+"""Installs what the tests need, once, into a cache directory outside the repository.
+
+The directory is $ZABRA_COMPAT_CACHE, or zabra/compat under $XDG_CACHE_HOME or ~/.cache.
+Versions are part of the names in it, so a new pin installs anew and never mixes with an old one.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+COMPAT = Path(__file__).resolve().parent.parent
+REPOSITORY = COMPAT.parent
+
+
+def cache_dir() -> Path:
+    """Where installed clients and jars are kept."""
+    chosen = os.environ.get("ZABRA_COMPAT_CACHE")
+    if chosen:
+        directory = Path(chosen)
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        directory = Path(base) / "zabra" / "compat"
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+def fingerprint(*files: Path) -> str:
+    """A short name for the content of the files: a changed pin makes a changed name."""
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def installed(name: str, install) -> Path:
+    """The directory `name` of the cache, filled by `install(directory)` if it is not there yet.
+
+    A directory counts only with its mark, which is written last: an interrupted install is redone.
+    """
+    directory = cache_dir() / name
+    mark = directory / ".complete"
+    if not mark.exists():
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True)
+        print(f"installing {name} ...", file=sys.stderr, flush=True)
+        install(directory)
+        mark.touch()
+    return directory
+
+
+def apache_jars() -> Path:
+    """The directory with the jars of Apache ZooKeeper: its server, its client and zkCli."""
+    pom = COMPAT / "apache" / "pom.xml"
+
+    def install(directory: Path) -> None:
+        command = ["mvn", "-q", "-B", "-f", str(pom), "dependency:copy-dependencies",
+                   f"-DoutputDirectory={directory}"]
+        subprocess.run(command, check=True, stdout=sys.stderr, cwd=directory)
+
+    return installed(f"apache-{fingerprint(pom)}", install)
+
+
+def python_with(requirements: Path) -> Path:
+    """The Python of a virtual environment that has what the requirements file lists."""
+
+    def install(directory: Path) -> None:
+        subprocess.run([sys.executable, "-m", "venv", str(directory)], check=True)
+        subprocess.run([str(directory / "bin" / "pip"), "install", "-q",
+                        "--disable-pip-version-check", "-r", str(requirements)],
+                       check=True, stdout=sys.stderr)
+
+    return installed(f"venv-{fingerprint(requirements)}", install) / "bin" / "python"
+
+
+def zabra_binary() -> Path:
+    """The server under test: $ZABRA_BIN, or the release build of this repository."""
+    chosen = os.environ.get("ZABRA_BIN")
+    if chosen:
+        return Path(chosen)
+    target = Path(os.environ.get("CARGO_TARGET_DIR") or REPOSITORY / "target")
+    return target / "release" / "zabra"

@@ -1,0 +1,71 @@
+"""The configurations that the tests run servers with, by name.
+
+Both servers of a comparison get the same zoo.cfg and the same JVM flags (Zabra reads
+SERVER_JVMFLAGS as ZooKeeper's scripts do), so reading a configuration is compared as well.
+"""
+
+import base64
+import hashlib
+from dataclasses import dataclass, field
+
+
+def digest_id(user_password: str) -> str:
+    """The id that the digest scheme gives to `user:password`."""
+    digest = base64.b64encode(hashlib.sha1(user_password.encode()).digest()).decode()
+    return f"{user_password.split(':')[0]}:{digest}"
+
+
+SUPER = "super:secret"
+SUPER_DIGEST = digest_id(SUPER)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One configuration of a server: keys of zoo.cfg, and system properties of the JVM."""
+
+    name: str
+    keys: dict[str, str] = field(default_factory=dict)
+    flags: dict[str, str] = field(default_factory=dict)
+
+
+PROFILES = {
+    profile.name: profile
+    for profile in [
+        # Everything that is off by default but harmless is on; sessions live long.
+        Profile("main", {
+            "tickTime": "2000",
+            "maxClientCnxns": "0",
+            "extendedTypesEnabled": "true",
+            "4lw.commands.whitelist": "*",
+            "DigestAuthenticationProvider.superDigest": SUPER_DIGEST,
+        }),
+        # As ZooKeeper is out of the box, with short ticks so that sessions can expire in a test.
+        Profile("defaults", {"tickTime": "250"}),
+        # Hard quotas, and reconfiguration allowed (which a server alone still refuses).
+        Profile("strict", {
+            "tickTime": "2000",
+            "enforceQuota": "true",
+            "reconfigEnabled": "true",
+            "DigestAuthenticationProvider.superDigest": SUPER_DIGEST,
+        }),
+        # Clients must authenticate; few connections per address; bounded session timeouts.
+        Profile("guarded", {
+            "tickTime": "2000",
+            "maxClientCnxns": "6",
+            "minSessionTimeout": "5000",
+            "maxSessionTimeout": "7000",
+            "enforce.auth.enabled": "true",
+            "enforce.auth.schemes": "digest",
+        }),
+        # Empty containers and outlived TTL nodes go away within a second.
+        Profile("reaping", {
+            "tickTime": "2000",
+            "extendedTypesEnabled": "true",
+        }, {
+            "znode.container.checkIntervalMs": "200",
+            "znode.container.maxNeverUsedIntervalMs": "600",
+        }),
+        # No ACL is checked at all.
+        Profile("open", {"tickTime": "2000", "skipACL": "yes"}),
+    ]
+}
