@@ -262,7 +262,7 @@ fn widen(old: SetWatches) -> SetWatches2 {
         data_watches: old.data_watches,
         exist_watches: old.exist_watches,
         child_watches: old.child_watches,
-        persistent_watches: None,
-        persistent_recursive_watches: None,
+        persistent_watches: Some(Vec::new()),
+        persistent_recursive_watches: Some(Vec::new()),
     }
 }

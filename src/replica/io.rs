@@ -36,6 +36,15 @@ pub struct ClientRequest {
     pub identities: Identities,
 }
 
+impl ClientRequest {
+    /// Whether it becomes a transaction. A write with a body that cannot be read does not, but a
+    /// multi does (ZK: `PrepRequestProcessor` reads the others before it takes a zxid).
+    #[must_use]
+    pub fn is_proposed(&self) -> bool {
+        self.op.is_write() && (self.request.is_ok() || self.op == OpCode::Multi)
+    }
+}
+
 /// Something that happened outside.
 #[derive(Clone, Debug)]
 pub enum Input {
@@ -47,8 +56,9 @@ pub enum Input {
     Identities(ConnId, Identities),
     /// A connection is gone; nothing more comes from it.
     Closed(ConnId),
-    /// These sessions have been heard of.
-    Touched(Vec<SessionId>),
+    /// These sessions have been heard of, by connections that were granted these timeouts in
+    /// milliseconds.
+    Touched(Vec<(SessionId, i32)>),
     /// The log is durable up to here.
     Persisted(Zxid),
     /// Time has passed.

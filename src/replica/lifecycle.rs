@@ -153,12 +153,13 @@ impl Replica {
         }
     }
 
-    /// Sessions were heard of. What their connections were granted counts, if they are here.
-    pub(super) fn handle_touched(&mut self, touched: &[SessionId], now: Now) {
-        for id in touched {
+    /// Sessions were heard of. If one has gone on with another connection meanwhile, what that was
+    /// granted counts.
+    pub(super) fn handle_touched(&mut self, touched: &[(SessionId, i32)], now: Now) {
+        for (id, timeout_ms) in touched {
             let Some(known) = self.sessions.get(*id) else { continue };
-            let granted = known.owner.and_then(|conn| self.clients.get(&conn));
-            let timeout_ms = granted.map_or(known.timeout_ms, |client| client.timeout_ms);
+            let owner = known.owner.and_then(|conn| self.clients.get(&conn));
+            let timeout_ms = owner.map_or(*timeout_ms, |client| client.timeout_ms);
             self.sessions.touch(*id, timeout_ms, now.mono);
         }
     }

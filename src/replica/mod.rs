@@ -250,7 +250,7 @@ impl Replica {
             // The session is ending: ZooKeeper drops the request, and the connection follows.
             return;
         }
-        if !request.op.is_write() {
+        if !request.is_proposed() {
             if client.waiting.is_empty() {
                 let frame = self.answer(tree, watches, conn, session, &request);
                 out.push(Effect::Reply(conn, frame));

@@ -69,6 +69,10 @@ impl Reader<'_> {
                 let _ = frames::put_reply(out, number, zxid, |_| result);
                 return;
             }
+            Ok(Request::MultiRead(op)) => {
+                self.multi_read(tree, &op.ops, number, out);
+                return;
+            }
             Ok(request) => request,
             Err(code) => {
                 let _ = frames::put_reply(out, number, zxid, |_| Err(*code));
@@ -109,7 +113,6 @@ impl Reader<'_> {
                 op.path.encode(out);
                 Ok(())
             }
-            Request::MultiRead(op) => self.multi_read(tree, &op.ops, out),
             Request::CheckWatches(op) => check_watches(self.conn, need(watches)?, op),
             Request::RemoveWatches(op) => remove_watches(self.conn, need(watches)?, op),
             Request::AddWatch(op) => self.add_watch(need(watches)?, op, out),
@@ -121,6 +124,8 @@ impl Reader<'_> {
                 let path = op.path.as_deref().ok_or(ErrorCode::MarshallingError)?;
                 self.readable(tree, Some(path))?;
                 let total = tree.descendants(path).ok_or(ErrorCode::NoNode)?;
+                // ZooKeeper knows the root by two paths, and counts one as below the other.
+                let total = total + usize::from(path.is_empty());
                 out.put_i32(i32::try_from(total).unwrap_or(i32::MAX));
                 Ok(())
             }
@@ -212,35 +217,36 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn multi_read(
-        &self,
-        tree: &Tree,
-        ops: &[MultiOp],
-        out: &mut BytesMut,
-    ) -> Result<(), ErrorCode> {
-        for op in ops {
-            let (number, path) = match op {
-                MultiOp::GetData(op) => (OpCode::GetData, &op.path),
-                MultiOp::GetChildren(op) => (OpCode::GetChildren, &op.path),
-                // A multiRead of writes: ZooKeeper fails on the type.
-                _ => return Err(ErrorCode::MarshallingError),
-            };
-            match self.readable(tree, path.as_deref()) {
-                Ok(node) => {
-                    MultiHeader { op: number.number(), done: false, err: 0 }.encode(out);
-                    if number == OpCode::GetData {
-                        put_data(node, out);
-                        node.stat().encode(out);
-                    } else {
-                        put_children(node, out);
-                    }
+    /// The reply to a multiRead. One that fails as a whole tells how far it got all the same.
+    fn multi_read(&self, tree: &Tree, ops: &[MultiOp], number: i32, out: &mut BytesMut) {
+        let mut results = BytesMut::new();
+        let result = ops.iter().try_for_each(|op| self.read_part(tree, op, &mut results));
+        put_end_mark(&mut results);
+        let err = result.err().map_or(0, ErrorCode::number);
+        let write = |out: &mut BytesMut| out.extend_from_slice(&results);
+        out.extend_from_slice(&frames::reply(number, tree.last_zxid(), err, write));
+    }
+
+    fn read_part(&self, tree: &Tree, op: &MultiOp, out: &mut BytesMut) -> Result<(), ErrorCode> {
+        let (number, path) = match op {
+            MultiOp::GetData(op) => (OpCode::GetData, &op.path),
+            MultiOp::GetChildren(op) => (OpCode::GetChildren, &op.path),
+            // A multiRead of writes: ZooKeeper fails on the type.
+            _ => return Err(ErrorCode::MarshallingError),
+        };
+        let path = path.as_deref().ok_or(ErrorCode::MarshallingError)?;
+        match self.readable(tree, Some(path)) {
+            Ok(node) => {
+                MultiHeader { op: number.number(), done: false, err: 0 }.encode(out);
+                if number == OpCode::GetData {
+                    put_data(node, out);
+                    node.stat().encode(out);
+                } else {
+                    put_children(node, out);
                 }
-                // ZooKeeper stumbles over a null path, and not for this operation alone.
-                Err(ErrorCode::MarshallingError) => return Err(ErrorCode::MarshallingError),
-                Err(code) => put_error_result(code.number(), out),
             }
+            Err(code) => put_error_result(code.number(), out),
         }
-        put_end_mark(out);
         Ok(())
     }
 
@@ -255,8 +261,10 @@ impl Reader<'_> {
             AddWatchMode::Persistent => WatchKind::Persistent,
             AddWatchMode::PersistentRecursive => WatchKind::PersistentRecursive,
         };
-        let path = op.path.as_deref().ok_or(ErrorCode::MarshallingError)?;
-        self.add(watches, path, kind)?;
+        // A null path can be watched; nothing ever happens to it.
+        if let Some(path) = &op.path {
+            self.add(watches, path, kind)?;
+        }
         out.put_i32(0);
         Ok(())
     }

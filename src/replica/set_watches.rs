@@ -24,7 +24,7 @@ pub(super) fn replay(
     let mut each = |paths: &Option<Vec<String>>,
                     kind: WatchKind,
                     missed: &dyn Fn(&str) -> Option<EventType>| {
-        for path in paths.iter().flatten() {
+        for path in paths.as_ref().ok_or(ErrorCode::MarshallingError)? {
             match missed(path) {
                 Some(kind) => {
                     Event { kind, path: path.clone(), zxid: NO_ZXID }.encode_frame(out);

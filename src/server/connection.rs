@@ -15,8 +15,8 @@ use crate::replica::{
 use crate::session::negotiate_timeout;
 use crate::types::{ErrorCode, SessionId, Zxid};
 use bytes::{Buf, Bytes, BytesMut};
-use jute::Decode;
-use jute::client::AuthPacket;
+use jute::client::{AuthPacket, SaslToken};
+use jute::{Decode, Decoder};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -273,7 +273,8 @@ impl Connection {
             Ok(None) => return Next::Continue,
             Err(bad) => return Next::End(End::BadLength(bad.0)),
         };
-        let Ok(hello) = Hello::from_bytes(frame) else {
+        // What follows the record is ignored, as everywhere.
+        let Ok(hello) = Hello::decode(&mut Decoder::new(frame)) else {
             return Next::End(End::Garbage("the first frame is no connect request"));
         };
         self.note_received(1);
@@ -304,7 +305,12 @@ impl Connection {
             let (xid, op, request) = match read_frame(frame) {
                 Asked::Known(xid, op, request) => (xid, op, request),
                 Asked::Unknown(xid) => {
-                    self.say_goodbye(&error_reply(xid, Zxid(-1), ErrorCode::Unimplemented));
+                    let known = self.shared.options.auth.is_sufficient(&self.identities);
+                    let (zxid, code) = match known {
+                        true => (Zxid(-1), ErrorCode::Unimplemented),
+                        false => (Zxid::ZERO, ErrorCode::SessionClosedRequireSaslAuth),
+                    };
+                    self.say_goodbye(&error_reply(xid, zxid, code));
                     return Next::Continue;
                 }
                 Asked::Garbage => return Next::End(End::Garbage("a frame holds no header")),
@@ -315,8 +321,11 @@ impl Connection {
                         return Next::Continue;
                     }
                 }
-                Err(_) if op == OpCode::Auth => {
-                    return Next::End(End::Garbage("a broken auth packet"));
+                Err(_) if matches!(op, OpCode::Auth | OpCode::Sasl) => {
+                    return Next::End(End::Garbage("a broken auth or sasl packet"));
+                }
+                Ok(Request::Sasl(SaslToken { token: None })) => {
+                    return Next::End(End::Garbage("a sasl packet without a token"));
                 }
                 Ok(Request::Sasl(_)) => {
                     // ZooKeeper without SASL answers thus, and clients go on.
@@ -370,7 +379,7 @@ impl Connection {
         self.note_received(batch.len() as u64);
         self.shared.touch(&self.conn);
         let idle = self.conn.outbox.lock().pending.is_empty();
-        let first_write = batch.iter().position(|request| request.op.is_write());
+        let first_write = batch.iter().position(ClientRequest::is_proposed);
         let direct = if idle { first_write.unwrap_or(batch.len()) } else { 0 };
         let later = batch.split_off(direct);
         if !batch.is_empty() {

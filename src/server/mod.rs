@@ -146,7 +146,8 @@ impl Shared {
         let touched = std::mem::take(&mut *self.touched.lock());
         let sessions = touched.iter().map(|conn| {
             conn.touched.store(false, Relaxed);
-            SessionId(conn.session.load(Relaxed))
+            let granted_ms = conn.outbox.lock().established.unwrap_or(0);
+            (SessionId(conn.session.load(Relaxed)), granted_ms)
         });
         let sessions: Vec<_> = sessions.collect();
         if !sessions.is_empty() {

@@ -46,8 +46,7 @@ impl Index {
     pub(super) fn insert(&mut self, slab: &Slab, id: NodeId) {
         let hash = hash_of(slab, id);
         let entry = Entry { id, hash };
-        self.shards[hash.shard()]
-            .insert_unique(hash.spread(), entry, |entry| entry.hash.spread());
+        self.shards[hash.shard()].insert_unique(hash.spread(), entry, |entry| entry.hash.spread());
     }
 
     /// Takes a node out.

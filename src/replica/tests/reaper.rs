@@ -13,7 +13,7 @@ impl Bench {
         self.pass(wait);
         // Whoever is asked this often does not expire.
         let session = self.replica.session_of(A).expect("open");
-        self.input(Input::Touched(vec![session]));
+        self.input(Input::Touched(vec![(session, 10_000)]));
         self.input(Input::Tick);
         assert_eq!(self.unsynced.len(), due);
         self.sync();

@@ -187,7 +187,7 @@ fn a_silent_session_expires_with_its_ephemerals() {
     bench.seen(A);
     bench.seen(B);
     bench.pass(5000);
-    bench.input(Input::Touched(vec![bench.replica.session_of(B).expect("open")]));
+    bench.input(Input::Touched(vec![(bench.replica.session_of(B).expect("open"), 10_000)]));
     bench.pass(1499);
     bench.input(Input::Tick);
     assert!(bench.unsynced.is_empty(), "it is not yet time");
@@ -223,16 +223,20 @@ fn requests_and_news_of_a_session_keep_it_alive_for_what_its_connection_was_gran
         assert_eq!(bench.outcomes(B), [(-2, 0)]);
     }
     bench.pass(19_000);
-    bench.input(Input::Touched(vec![session, SessionId(4711)]));
+    // What an older connection was granted does not count any more.
+    bench.input(Input::Touched(vec![(session, 6000), (SessionId(4711), 6000)]));
     bench.pass(19_000);
     bench.input(Input::Tick);
     bench.sync();
     assert_eq!(bench.seen(B), []);
-    // Without a connection it has the timeout that it was opened with.
-    bench.input(Input::Touched(vec![session]));
+    // Without a connection it has what the last one was granted.
     bench.input(Input::Closed(B));
-    bench.input(Input::Touched(vec![session]));
-    bench.pass(8000);
+    bench.input(Input::Touched(vec![(session, 20_000)]));
+    bench.pass(19_000);
+    bench.input(Input::Tick);
+    bench.sync();
+    assert_eq!(bench.replica.sessions().len(), 1);
+    bench.pass(4000);
     bench.input(Input::Tick);
     bench.sync();
     assert!(bench.replica.sessions().is_empty());

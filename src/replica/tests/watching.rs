@@ -226,7 +226,14 @@ fn a_connection_may_have_so_many_watches() {
 }
 
 fn set_watches(relative_zxid: i64) -> SetWatches2 {
-    SetWatches2 { relative_zxid: Zxid(relative_zxid).0, ..SetWatches2::default() }
+    SetWatches2 {
+        relative_zxid: Zxid(relative_zxid).0,
+        data_watches: list(&[]),
+        exist_watches: list(&[]),
+        child_watches: list(&[]),
+        persistent_watches: list(&[]),
+        persistent_recursive_watches: list(&[]),
+    }
 }
 
 fn list(paths: &[&str]) -> Option<Vec<String>> {
