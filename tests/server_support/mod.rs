@@ -12,7 +12,7 @@ use std::time::Duration;
 use zabra::client::{Client, ClientError, Options};
 
 /// For what must come, on a machine however busy.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running server; dropping it kills it.
 pub struct Server {
