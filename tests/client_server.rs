@@ -1,9 +1,13 @@
-//! The client against a real server, Apache ZooKeeper's or ours: set `ZABRA_TEST_SERVER` to its
-//! `host:port`. Without it these tests do nothing. TTLs must be switched on in the server.
+//! The client against a real server: this program, or the server at the `host:port` that
+//! `ZABRA_TEST_SERVER` names, such as Apache ZooKeeper's with TTLs switched on.
 
-#![cfg(feature = "client")]
+#![cfg(feature = "server")]
+
+mod server_support;
 
 use bytes::Bytes;
+use server_support::{Server, zabra};
+use std::ops::Deref;
 use std::time::Duration;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
@@ -14,8 +18,27 @@ use zabra::client::{
 };
 use zabra::types::{Acl, ErrorCode, Id, perms};
 
-fn server() -> Option<String> {
-    std::env::var("ZABRA_TEST_SERVER").ok()
+/// The server under test as `host:port`. It ends with this if it is a test's own.
+struct Target {
+    address: String,
+    _own: Option<Server>,
+}
+
+impl Deref for Target {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.address
+    }
+}
+
+fn server() -> Target {
+    if let Ok(address) = std::env::var("ZABRA_TEST_SERVER") {
+        return Target { address, _own: None };
+    }
+    let extended = "zookeeper.extendedTypesEnabled=true";
+    let own = Server::run(zabra(["server", "--temporary", "-D", extended])).expect("a server");
+    Target { address: own.address(), _own: Some(own) }
 }
 
 async fn connect(server: &str) -> Client {
@@ -37,7 +60,7 @@ fn text(text: &'static str) -> Bytes {
 
 #[tokio::test]
 async fn znodes_are_created_read_changed_and_deleted() {
-    let Some(server) = server() else { return };
+    let server = server();
     let client = connect(&fresh(&server).await).await;
     let created = client.create("/a", text("x"), CreateMode::Persistent).await.expect("a znode");
     assert_eq!((created.path.as_str(), created.stat.data_length), ("/a", 1));
@@ -67,7 +90,7 @@ async fn znodes_are_created_read_changed_and_deleted() {
 
 #[tokio::test]
 async fn all_create_modes_work() {
-    let Some(server) = server() else { return };
+    let server = server();
     let at = fresh(&server).await;
     let client = connect(&at).await;
     let hour = Duration::from_hours(1);
@@ -96,7 +119,7 @@ async fn all_create_modes_work() {
 
 #[tokio::test]
 async fn transactions_are_all_or_nothing() {
-    let Some(server) = server() else { return };
+    let server = server();
     let client = connect(&fresh(&server).await).await;
     let good = Transaction::new()
         .create("/a", text("x"), CreateMode::Persistent)
@@ -126,7 +149,7 @@ async fn transactions_are_all_or_nothing() {
 
 #[tokio::test]
 async fn watches_fire_and_are_removed() {
-    let Some(server) = server() else { return };
+    let server = server();
     let client = connect(&fresh(&server).await).await;
     let (missing, created) = client.exists_and_watch("/a").await.expect("an answer");
     assert_eq!(missing, None);
@@ -155,7 +178,7 @@ async fn watches_fire_and_are_removed() {
 
 #[tokio::test]
 async fn access_is_controlled() {
-    let Some(server) = server() else { return };
+    let server = server();
     let at = fresh(&server).await;
     let (owner, other) = (connect(&at).await, connect(&at).await);
     owner.add_auth("digest", b"me:secret").await.expect("an identity");
@@ -199,11 +222,11 @@ async fn proxy(server: String) -> (String, watch::Sender<()>) {
 
 #[tokio::test]
 async fn a_session_survives_its_connection() {
-    let Some(server) = server() else { return };
+    let server = server();
     let at = fresh(&server).await;
     let (_, chroot) = at.split_at(server.len());
     let other = connect(&at).await;
-    let (near, cut) = proxy(server.clone()).await;
+    let (near, cut) = proxy(server.to_owned()).await;
     let client = connect(&format!("{near}{chroot}")).await;
     let session = client.session();
     client.create("/e", None, CreateMode::Ephemeral).await.expect("a znode");
@@ -231,7 +254,7 @@ async fn a_session_survives_its_connection() {
 
 #[tokio::test]
 async fn a_session_that_is_gone_is_expired() {
-    let Some(server) = server() else { return };
+    let server = server();
     let client = connect(&server).await;
     let resume = client.session();
     client.close().await.expect("an end");

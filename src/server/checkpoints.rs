@@ -16,7 +16,7 @@ const MAX_WAITING: usize = 8;
 /// the log to read.
 const FLUSH_AFTER_ZNODES: usize = 100_000;
 /// And after this time, if anything changed.
-const FLUSH_AFTER: Duration = Duration::from_secs(60);
+const FLUSH_AFTER: Duration = Duration::from_mins(1);
 
 /// Checkpoints on their way to the store.
 #[derive(Debug, Default)]

@@ -106,14 +106,14 @@ impl Shared {
                 match effect {
                     Effect::Append(zxid, payload) => entries.push(LogEntry { zxid, payload }),
                     Effect::Reply(id, frame) => {
-                        self.to_conn(find, woken, id, |conn| self.reply(conn, &frame, now.mono));
+                        to_conn(find, woken, id, |conn| self.reply(conn, &frame, now.mono));
                     }
-                    Effect::Notify(id, frame) => self.to_conn(find, woken, id, |conn| {
+                    Effect::Notify(id, frame) => to_conn(find, woken, id, |conn| {
                         self.note_notice(conn, &frame);
                         conn.outbox.lock().push(&frame);
                     }),
                     Effect::Established { conn, session, timeout_ms, frame } => {
-                        self.to_conn(find, woken, conn, |conn| {
+                        to_conn(find, woken, conn, |conn| {
                             self.note_opened(conn, now.mono);
                             conn.session.store(session.0, Relaxed);
                             let mut outbox = conn.outbox.lock();
@@ -121,7 +121,7 @@ impl Shared {
                             outbox.push(&frame);
                         });
                     }
-                    Effect::Close(id, why) => self.to_conn(find, woken, id, |conn| {
+                    Effect::Close(id, why) => to_conn(find, woken, id, |conn| {
                         conn.outbox.lock().close(Closing::Brain(why));
                     }),
                 }
@@ -141,24 +141,6 @@ impl Shared {
         }
     }
 
-    /// Does something with a connection, if it is still there, and wakes it once afterwards.
-    fn to_conn(
-        &self,
-        find: &dyn Fn(ConnId) -> Option<Arc<Conn>>,
-        woken: &mut Vec<Arc<Conn>>,
-        id: ConnId,
-        act: impl FnOnce(&Conn),
-    ) {
-        if let Some(last) = woken.last()
-            && last.id == id
-        {
-            return act(last);
-        }
-        let Some(conn) = find(id) else { return };
-        act(&conn);
-        woken.push(conn);
-    }
-
     fn reply(&self, conn: &Conn, frame: &[u8], now: Moment) {
         let mut outbox = conn.outbox.lock();
         outbox.push(frame);
@@ -169,4 +151,21 @@ impl Shared {
             self.note_reply(conn, answered.xid, answered.op, frame, millis, now);
         }
     }
+}
+
+/// Does something with a connection, if it is still there, and wakes it once afterwards.
+fn to_conn(
+    find: &dyn Fn(ConnId) -> Option<Arc<Conn>>,
+    woken: &mut Vec<Arc<Conn>>,
+    id: ConnId,
+    act: impl FnOnce(&Conn),
+) {
+    if let Some(last) = woken.last()
+        && last.id == id
+    {
+        return act(last);
+    }
+    let Some(conn) = find(id) else { return };
+    act(&conn);
+    woken.push(conn);
 }

@@ -107,8 +107,8 @@ fn replies_to_writes_have_their_bodies() {
     bench.sync();
     let seen = bench.seen(A);
     for (reply, path) in seen.iter().zip(["/c20000000000", "/con", "/ttl"]) {
-        let jute::client::PathStat { path: created, stat } = reply.body();
-        assert_eq!((created.as_str(), stat.czxid), (path, reply.zxid()));
+        let jute::client::PathStat { path: made, stat } = reply.body();
+        assert_eq!((made.as_str(), stat.czxid), (path, reply.zxid()));
         assert_eq!((stat.data_length, stat.ephemeral_owner), (1, 0));
     }
     assert_eq!(seen[3].body::<PathResponse>().path, "/plain");

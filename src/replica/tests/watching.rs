@@ -110,7 +110,7 @@ fn only_those_who_may_read_hear_of_it() {
     bench.ask(A, 1, OpCode::Create, create_for("/secret", "owner"));
     bench.sync();
     let children = event(EventType::ChildrenChanged, "/", 4);
-    assert_eq!(bench.seen(B), [children.clone()]);
+    assert_eq!(bench.seen(B), std::slice::from_ref(&children));
     assert_eq!(bench.seen(C), [event(EventType::Created, "/secret", 4), children]);
     assert!(!bench.has_watch(B, "/secret", WatcherType::Any), "it is used up all the same");
     // An identity of a connection without a session changes nothing.
@@ -163,12 +163,12 @@ fn persistent_watches_stay() {
 
 #[test]
 fn watches_are_looked_for_and_removed_by_type() {
+    use WatcherType::{Any, Children, Data, Persistent, PersistentRecursive};
     let mut bench = Bench::new();
     bench.open(A);
     bench.exists(A, 1, "/a", true);
     bench.get_children(A, 2, "/", true);
     bench.add_watch(A, 3, "/a", 0);
-    use WatcherType::{Any, Children, Data, Persistent, PersistentRecursive};
     for (path, which, there) in [
         ("/a", Data, true),
         ("/a", Children, false),
@@ -236,6 +236,7 @@ fn set_watches(relative_zxid: i64) -> SetWatches2 {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "lists on the wire may be null")]
 fn list(paths: &[&str]) -> Option<Vec<String>> {
     Some(paths.iter().map(|path| (*path).to_owned()).collect())
 }
