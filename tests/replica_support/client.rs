@@ -130,7 +130,7 @@ impl Client {
     pub(super) fn ask(&mut self, random: &mut Random) -> ClientRequest {
         let (op, request, asked) = match random.below(20) {
             0..=3 => self.own(random),
-            4..=8 => self.watching(random),
+            4..=8 => watching(random),
             _ => other(random),
         };
         let xid = self.next_xid;
@@ -143,37 +143,21 @@ impl Client {
 
     fn own(&mut self, random: &mut Random) -> (OpCode, Result<Request, ErrorCode>, Asked) {
         let path = Some(self.own_path.clone());
-        match random.below(3) {
-            0 => {
-                let request = PathWatch { path, watch: false };
-                (OpCode::GetData, Ok(Request::GetData(request)), Asked::OwnRead)
-            }
-            // Creates it at the first time, and else changes it: one transaction either way.
-            _ => {
-                let number = self.next_number;
-                self.next_number += 1;
-                let data = Some(Bytes::copy_from_slice(&number.to_be_bytes()));
-                let is_first = self.number == 0 && self.perhaps.is_empty() && number == 1;
-                let request = if is_first {
-                    Request::Create(CreateOp { data, ..create(&self.own_path, 0) })
-                } else {
-                    Request::SetData(SetDataRequest { path, data, version: -1 })
-                };
-                let op = if is_first { OpCode::Create } else { OpCode::SetData };
-                (op, Ok(request), Asked::OwnWrite(number))
-            }
+        if random.below(3) == 0 {
+            let request = PathWatch { path, watch: false };
+            return (OpCode::GetData, Ok(Request::GetData(request)), Asked::OwnRead);
         }
-    }
-
-    fn watching(&self, random: &mut Random) -> (OpCode, Result<Request, ErrorCode>, Asked) {
-        let path = *random.pick(PATHS);
-        let body = PathWatch { path: Some(path.to_owned()), watch: true };
-        let (op, request, kind) = match random.below(3) {
-            0 => (OpCode::GetData, Request::GetData(body), Kind::Data),
-            1 => (OpCode::Exists, Request::Exists(body), Kind::Exist),
-            _ => (OpCode::GetChildren, Request::GetChildren(body), Kind::Child),
+        let number = self.next_number;
+        self.next_number += 1;
+        let data = Some(Bytes::copy_from_slice(&number.to_be_bytes()));
+        // Until it is known to be there, it is to be created.
+        let (op, request) = if self.number == 0 {
+            (OpCode::Create, Request::Create(CreateOp { data, ..create(&self.own_path, 0) }))
+        } else {
+            let body = SetDataRequest { path, data, version: -1 };
+            (OpCode::SetData, Request::SetData(body))
         };
-        (op, Ok(request), Asked::Watching(kind, path))
+        (op, Ok(request), Asked::OwnWrite(number))
     }
 
     pub(super) fn receive(
@@ -217,9 +201,8 @@ impl Client {
         match asked {
             Asked::OwnWrite(number) => {
                 coverage.note("acknowledged write");
-                let exists = err == 0 || (err == ErrorCode::NodeExists.number());
-                // The first write may have been lost in a crash.
-                assert!(exists || (err == NO_NODE && self.number == 0), "{err}");
+                // A create may come after one whose answer was lost or is still to come.
+                assert!(err == 0 || err == ErrorCode::NodeExists.number(), "{err}");
                 if err == 0 {
                     self.number = number;
                     self.perhaps.retain(|lost| *lost > number);
@@ -305,7 +288,7 @@ impl Client {
         for ((kind, path), _) in std::mem::take(&mut self.restoring) {
             match kind {
                 Kind::Exist => {
-                    assert!(oracle.tree.node(&path).is_none() || zxid < oracle.applied().0)
+                    assert!(oracle.tree.node(&path).is_none(), "{path} is there");
                 }
                 Kind::Data | Kind::Child => {
                     let missed = oracle.changed(&path, kind == Kind::Child, since, zxid);
@@ -371,4 +354,15 @@ fn other(random: &mut Random) -> (OpCode, Result<Request, ErrorCode>, Asked) {
         _ => (OpCode::Exists, Ok(Request::Exists(PathWatch { path, watch: false }))),
     };
     (op, request, Asked::Other { is_write: op.is_write() })
+}
+
+fn watching(random: &mut Random) -> (OpCode, Result<Request, ErrorCode>, Asked) {
+    let path = *random.pick(PATHS);
+    let body = PathWatch { path: Some(path.to_owned()), watch: true };
+    let (op, request, kind) = match random.below(3) {
+        0 => (OpCode::GetData, Request::GetData(body), Kind::Data),
+        1 => (OpCode::Exists, Request::Exists(body), Kind::Exist),
+        _ => (OpCode::GetChildren, Request::GetChildren(body), Kind::Child),
+    };
+    (op, Ok(request), Asked::Watching(kind, path))
 }

@@ -23,7 +23,7 @@ const TREE: TreeOptions = TreeOptions { extended_types: ExtendedTypes::On, diges
 const CLIENTS: usize = 4;
 const TIMEOUT_MS: i32 = 4000;
 
-/// SplitMix64.
+/// The generator `SplitMix64`.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {

@@ -189,7 +189,8 @@ impl Bench {
 
     /// Makes the oldest entries durable and applies them.
     fn sync_some(&mut self, entries: usize) {
-        if let Some(last) = self.unsynced.drain(..entries).last() {
+        let last = self.unsynced.drain(..entries).next_back();
+        if let Some(last) = last {
             self.input(Input::Persisted(last));
         }
         assert_eq!(self.replica.has_decided(), entries > 0);
@@ -287,6 +288,7 @@ impl Bench {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a field of records as it is")]
 fn some(path: &str) -> Option<String> {
     Some(path.to_owned())
 }

@@ -67,17 +67,13 @@ fn sync_gives_the_path_back() {
 #[test]
 fn children_and_descendants() {
     let mut bench = bench();
-    let names: Names = bench.get(OpCode::GetChildren, Request::GetChildren(of(some_root()))).body();
+    let names: Names = bench.get(OpCode::GetChildren, Request::GetChildren(of(Some("/")))).body();
     assert_eq!(names.names, ["zookeeper"]);
     let both: NamesStat =
-        bench.get(OpCode::GetChildren2, Request::GetChildren2(of(some_root()))).body();
+        bench.get(OpCode::GetChildren2, Request::GetChildren2(of(Some("/")))).body();
     assert_eq!((both.names, both.stat.num_children), (vec!["zookeeper".to_owned()], 1));
     let count = Request::GetAllChildrenNumber(path_only("/"));
     assert_eq!(bench.get(OpCode::GetAllChildrenNumber, count).body::<Total>().total, 3);
-}
-
-const fn some_root() -> Option<&'static str> {
-    Some("/")
 }
 
 #[test]
