@@ -288,7 +288,7 @@ impl Bench {
     }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "paths on the wire may be null")]
+#[expect(clippy::unnecessary_wraps, reason = "a field of records as it is")]
 fn some(path: &str) -> Option<String> {
     Some(path.to_owned())
 }

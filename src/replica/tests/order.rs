@@ -92,8 +92,8 @@ fn a_failed_write_keeps_its_place_and_uses_up_a_zxid() {
 fn replies_to_writes_have_their_bodies() {
     let mut bench = Bench::new();
     bench.open(A);
-    let create2 = CreateOp { op: OpCode::Create2, ..create_op("/c2", 2) };
-    bench.ask(A, 1, OpCode::Create2, Request::Create(create2));
+    let with_stat = CreateOp { op: OpCode::Create2, ..create_op("/c2", 2) };
+    bench.ask(A, 1, OpCode::Create2, Request::Create(with_stat));
     let container = CreateOp { op: OpCode::CreateContainer, ..create_op("/con", 4) };
     bench.ask(A, 2, OpCode::CreateContainer, Request::Create(container));
     let ttl = CreateOp { op: OpCode::CreateTtl, ttl: 100, ..create_op("/ttl", 5) };

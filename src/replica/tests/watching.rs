@@ -1,7 +1,7 @@
 //! Watches: who hears of what, in which order, and how long.
 
 use super::*;
-use crate::proto::WatcherType;
+use crate::proto::WatcherType::{self, Any, Children, Data, Persistent, PersistentRecursive};
 use crate::types::Stat;
 use jute::client::{ErrorResponse, PathKind, SetWatches2};
 
@@ -110,9 +110,9 @@ fn only_those_who_may_read_hear_of_it() {
     bench.ask(A, 1, OpCode::Create, create_for("/secret", "owner"));
     bench.sync();
     let children = event(EventType::ChildrenChanged, "/", 4);
-    assert_eq!(bench.seen(B), std::slice::from_ref(&children));
+    assert_eq!(bench.seen(B), *std::slice::from_ref(&children));
     assert_eq!(bench.seen(C), [event(EventType::Created, "/secret", 4), children]);
-    assert!(!bench.has_watch(B, "/secret", WatcherType::Any), "it is used up all the same");
+    assert!(!bench.has_watch(B, "/secret", Any), "it is used up all the same");
     // An identity of a connection without a session changes nothing.
     bench.input(Input::Identities(ConnId(77), somebody("owner")));
     // The parent's list decides about the parent's children.
@@ -163,7 +163,6 @@ fn persistent_watches_stay() {
 
 #[test]
 fn watches_are_looked_for_and_removed_by_type() {
-    use WatcherType::{Any, Children, Data, Persistent, PersistentRecursive};
     let mut bench = Bench::new();
     bench.open(A);
     bench.exists(A, 1, "/a", true);
@@ -228,17 +227,16 @@ fn a_connection_may_have_so_many_watches() {
 fn set_watches(relative_zxid: i64) -> SetWatches2 {
     SetWatches2 {
         relative_zxid: Zxid(relative_zxid).0,
-        data_watches: list(&[]),
-        exist_watches: list(&[]),
-        child_watches: list(&[]),
-        persistent_watches: list(&[]),
-        persistent_recursive_watches: list(&[]),
+        data_watches: Some(Vec::new()),
+        exist_watches: Some(Vec::new()),
+        child_watches: Some(Vec::new()),
+        persistent_watches: Some(Vec::new()),
+        persistent_recursive_watches: Some(Vec::new()),
     }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "lists on the wire may be null")]
-fn list(paths: &[&str]) -> Option<Vec<String>> {
-    Some(paths.iter().map(|path| (*path).to_owned()).collect())
+fn list(paths: &[&str]) -> Vec<String> {
+    paths.iter().map(|path| (*path).to_owned()).collect()
 }
 
 #[test]
@@ -255,11 +253,11 @@ fn set_watches_tells_what_was_missed_and_keeps_the_rest() {
     bench.sync();
     bench.seen(A);
     let body = SetWatches2 {
-        data_watches: list(&["/old", "/changed", "/gone"]),
-        exist_watches: list(&["/quiet", "/none", "/a//b"]),
-        child_watches: list(&["/parent", "/quiet", "/gone"]),
-        persistent_watches: list(&["/changed"]),
-        persistent_recursive_watches: None,
+        data_watches: Some(list(&["/old", "/changed", "/gone"])),
+        exist_watches: Some(list(&["/quiet", "/none", "/a//b"])),
+        child_watches: Some(list(&["/parent", "/quiet", "/gone"])),
+        persistent_watches: Some(list(&["/changed"])),
+        persistent_recursive_watches: Some(Vec::new()),
         ..set_watches(seen)
     };
     // Behind a write the replay waits, and all of it comes at once.
@@ -281,9 +279,9 @@ fn set_watches_tells_what_was_missed_and_keeps_the_rest() {
     assert_eq!(got[6..], [reply]);
     let conns_and_paths = bench.watches.by_conn();
     assert_eq!(conns_and_paths, [(A, vec!["/a//b", "/changed", "/none", "/old"])]);
-    assert!(bench.has_watch(A, "/quiet", WatcherType::Children));
-    assert!(!bench.has_watch(A, "/parent", WatcherType::Any));
-    assert!(bench.has_watch(A, "/changed", WatcherType::Persistent));
+    assert!(bench.has_watch(A, "/quiet", Children));
+    assert!(!bench.has_watch(A, "/parent", Any));
+    assert!(bench.has_watch(A, "/changed", Persistent));
 }
 
 #[test]
@@ -291,7 +289,7 @@ fn set_watches_stays_within_the_bound() {
     let mut bench = Bench::new();
     bench.open(A);
     let paths = ["/1", "/2", "/3", "/4", "/5", "/6"];
-    let body = SetWatches2 { exist_watches: list(&paths), ..set_watches(0) };
+    let body = SetWatches2 { exist_watches: Some(list(&paths)), ..set_watches(0) };
     bench.ask(A, -8, OpCode::SetWatches, Request::SetWatches(body));
     assert_eq!(bench.outcomes(A), [(-8, ErrorCode::QuotaExceeded.number())]);
     assert_eq!(bench.watches.total(), 5);
