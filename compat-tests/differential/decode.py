@@ -6,6 +6,7 @@ becomes `@` if it is the one time of its zxid. Everything else is kept as it cam
 
 import hashlib
 import time
+from itertools import groupby
 
 from differential import protocol as r
 from differential.jute import Reader, Truncated
@@ -70,7 +71,14 @@ def _sorted_strings(reader: Reader) -> str:
 
 
 def _acl(reader: Reader) -> str:
-    return str(reader.vector(lambda: (reader.int32(), reader.ustring(), reader.ustring())))
+    """An ACL; the ids that an `auth` entry became come in the order of a Java hash set, so runs of
+    digests with the same permissions are sorted."""
+    rules = reader.vector(lambda: (reader.int32(), reader.ustring(), reader.ustring()))
+    if rules is None:
+        return "None"
+    runs = groupby(rules, key=lambda rule: (rule[0], rule[1]))
+    return str([rule for (_, scheme), run in runs
+                for rule in (sorted(run, key=str) if scheme == "digest" else run)])
 
 
 def _data(reader: Reader, names: Names) -> str:

@@ -1,4 +1,17 @@
 """Where Zabra differs from Apache ZooKeeper on purpose: the one list, with reasons."""
 
 # Case name -> why its replies differ.
-CASES: dict[str, str] = {}
+CASES: dict[str, str] = {
+    "delete-container-by-a-client":
+        "deleteContainer checks no ACL, so only the server itself may send it",
+    "create-session-by-a-client":
+        "a session cannot make another one, with a timeout nobody has bounded",
+    "access-pipelined-after-set-acl":
+        "a setACL on its way counts for the requests behind it; ZooKeeper forgets it until applied",
+    "quota-within-a-multi":
+        "hard quotas count what is on its way; ZooKeeper lets a multi or a burst exceed them",
+    "path-emoji":
+        "characters beyond the 16-bit range come back as they were sent, in valid UTF-8",
+    "watch-replay-of-strange-paths":
+        "characters beyond the 16-bit range come back as they were sent, in valid UTF-8",
+}

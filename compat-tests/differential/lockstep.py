@@ -118,6 +118,11 @@ class Lockstep:
             side.read_replies(side.connections[name])
         self._finish(f"{name}: " + " | ".join(request.label for request in requests), sort_events)
 
+    def each(self, name: str, *requests: p.Request) -> None:
+        """Sends requests one by one, each when the one before is answered."""
+        for request in requests:
+            self.call(name, request)
+
     def together(self, requests: dict[str, p.Request]) -> None:
         """Each connection sends one request; the replies are read only when all are sent.
 

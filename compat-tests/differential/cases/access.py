@@ -116,6 +116,7 @@ def access_of_own_ephemerals_at_close(t):
 
 @case
 def access_pipelined_after_set_acl(t):
+    """ZooKeeper judges requests by the ACL from before a setACL that is still on its way."""
     t.connect("a")
     x = f"{t.root}/x"
     t.call("a", p.create(x, b"d"), p.set_acl(x, [(p.READ | p.ADMIN, "world", "anyone")]),
