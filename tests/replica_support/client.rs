@@ -120,7 +120,8 @@ impl Client {
             data_watches: paths(Kind::Data),
             exist_watches: paths(Kind::Exist),
             child_watches: paths(Kind::Child),
-            ..SetWatches2::default()
+            persistent_watches: Some(Vec::new()),
+            persistent_recursive_watches: Some(Vec::new()),
         });
         self.asked.push_back((-8, Asked::SetWatches { since }));
         vec![request_of(-8, OpCode::SetWatches, Ok(request))]

@@ -347,7 +347,8 @@ impl World {
         self.now.mono = self.now.mono.plus(millis);
         self.now.wall += i64::try_from(millis).expect("a short time");
         let open = self.clients.iter().filter(|client| client.is_open);
-        let mut heard: Vec<_> = open.filter_map(|client| client.session).collect();
+        let mut heard: Vec<_> =
+            open.filter_map(|client| client.session).map(|session| (session, TIMEOUT_MS)).collect();
         if self.random.one_in(8) {
             heard.clear();
         }

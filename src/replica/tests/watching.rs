@@ -227,16 +227,17 @@ fn a_connection_may_have_so_many_watches() {
 fn set_watches(relative_zxid: i64) -> SetWatches2 {
     SetWatches2 {
         relative_zxid: Zxid(relative_zxid).0,
-        data_watches: Some(Vec::new()),
-        exist_watches: Some(Vec::new()),
-        child_watches: Some(Vec::new()),
-        persistent_watches: Some(Vec::new()),
-        persistent_recursive_watches: Some(Vec::new()),
+        data_watches: list(&[]),
+        exist_watches: list(&[]),
+        child_watches: list(&[]),
+        persistent_watches: list(&[]),
+        persistent_recursive_watches: list(&[]),
     }
 }
 
-fn list(paths: &[&str]) -> Vec<String> {
-    paths.iter().map(|path| (*path).to_owned()).collect()
+#[expect(clippy::unnecessary_wraps, reason = "a field of a record as it is")]
+fn list(paths: &[&str]) -> Option<Vec<String>> {
+    Some(paths.iter().map(|path| (*path).to_owned()).collect())
 }
 
 #[test]
@@ -253,11 +254,10 @@ fn set_watches_tells_what_was_missed_and_keeps_the_rest() {
     bench.sync();
     bench.seen(A);
     let body = SetWatches2 {
-        data_watches: Some(list(&["/old", "/changed", "/gone"])),
-        exist_watches: Some(list(&["/quiet", "/none", "/a//b"])),
-        child_watches: Some(list(&["/parent", "/quiet", "/gone"])),
-        persistent_watches: Some(list(&["/changed"])),
-        persistent_recursive_watches: Some(Vec::new()),
+        data_watches: list(&["/old", "/changed", "/gone"]),
+        exist_watches: list(&["/quiet", "/none", "/a//b"]),
+        child_watches: list(&["/parent", "/quiet", "/gone"]),
+        persistent_watches: list(&["/changed"]),
         ..set_watches(seen)
     };
     // Behind a write the replay waits, and all of it comes at once.
@@ -289,7 +289,7 @@ fn set_watches_stays_within_the_bound() {
     let mut bench = Bench::new();
     bench.open(A);
     let paths = ["/1", "/2", "/3", "/4", "/5", "/6"];
-    let body = SetWatches2 { exist_watches: Some(list(&paths)), ..set_watches(0) };
+    let body = SetWatches2 { exist_watches: list(&paths), ..set_watches(0) };
     bench.ask(A, -8, OpCode::SetWatches, Request::SetWatches(body));
     assert_eq!(bench.outcomes(A), [(-8, ErrorCode::QuotaExceeded.number())]);
     assert_eq!(bench.watches.total(), 5);
