@@ -12,8 +12,8 @@
 //! | 3 | [`prep`] | `jute::client`, `jute::disk`, `jute::txn`, `auth`, `proto`, `session`, `tree`, `types` | `zab`, `watch` |
 //! | 3 | [`store`] | `jute::disk`, `types` | what a transaction does; `zab`, clients |
 //! | 4 | [`replica`] | `jute::client`, `jute::disk`, `auth`, `prep`, `proto`, `session`, `tree`, `types`, `watch`, `zab` | the store, sockets, clocks, threads |
-//! | 5 | [`server`] | `jute::client`, `jute::disk`, `auth`, `config`, `prep`, `proto`, `replica`, `session`, `store`, `tree`, `types`, `watch` | how transactions are made and decided |
-//! | 5 | [`admin`] | `config`, `server`, `types` | frames, sockets of clients |
+//! | 5 | [`server`] | `jute::client`, `jute::disk`, `admin`, `auth`, `config`, `prep`, `proto`, `replica`, `session`, `store`, `tree`, `types`, `watch` | how transactions are made and decided |
+//! | 5 | [`admin`] | `config`, `proto`, `server`, `session`, `store`, `tree`, `types`, `watch` | how transactions are made and decided, sockets of clients |
 //! | 5 | [`client`] | `jute::client`, `proto`, `types` | every module of the server |
 //! | – | [`config`] | std | every other module |
 //! | 6 | [`cli`] | `jute::client`, `client`, `config`, `proto`, `server`, `types` | `replica`, `tree`, `zab` |

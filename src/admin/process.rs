@@ -57,9 +57,13 @@ mod tests {
 
     #[test]
     fn limits_are_read() {
-        let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
-                      Max processes             unlimited            unlimited            processes \n\
-                      Max open files            20000                524288               files     \n";
+        let limits = [
+            "Limit                     Soft Limit           Hard Limit           Units",
+            "Max processes             unlimited            unlimited            processes",
+            "Max open files            20000                524288               files",
+        ]
+        .join("\n");
+        let limits = limits.as_str();
         assert_eq!(soft_limit(limits, "Max open files"), Some(20_000));
         assert_eq!(soft_limit(limits, "Max processes"), None);
         assert_eq!(soft_limit(limits, "Max nothing"), None);

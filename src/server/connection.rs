@@ -46,6 +46,18 @@ enum End {
     Closed(Closing),
 }
 
+/// What a frame is.
+enum Read {
+    /// A request to execute.
+    Request(ClientRequest),
+    /// Answered.
+    Done,
+    /// Answered, and no more is read.
+    Last,
+    /// Nothing that can be answered.
+    End(End),
+}
+
 /// What a step of the conversation leads to.
 enum Next {
     Continue,
@@ -302,46 +314,62 @@ impl Connection {
                 Ok(None) => return Next::Continue,
                 Err(bad) => return Next::End(End::BadLength(bad.0)),
             };
-            let (xid, op, request) = match read_frame(frame) {
-                Asked::Known(xid, op, request) => (xid, op, request),
-                Asked::Unknown(xid) => {
-                    let known = self.shared.options.auth.is_sufficient(&self.identities);
-                    let (zxid, code) = match known {
-                        true => (Zxid(-1), ErrorCode::Unimplemented),
-                        false => (Zxid::ZERO, ErrorCode::SessionClosedRequireSaslAuth),
-                    };
-                    self.say_goodbye(&error_reply(xid, zxid, code));
-                    return Next::Continue;
-                }
-                Asked::Garbage => return Next::End(End::Garbage("a frame holds no header")),
-            };
-            match request {
-                Ok(Request::Auth(packet)) => {
-                    if !self.authenticate(xid, &packet) {
-                        return Next::Continue;
-                    }
-                }
-                Err(_) if matches!(op, OpCode::Auth | OpCode::Sasl) => {
-                    return Next::End(End::Garbage("a broken auth or sasl packet"));
-                }
-                Ok(Request::Sasl(SaslToken { token: None })) => {
-                    return Next::End(End::Garbage("a sasl packet without a token"));
-                }
-                Ok(Request::Sasl(_)) => {
-                    // ZooKeeper without SASL answers thus, and clients go on.
-                    self.send_now(&plain_reply(xid, Zxid::ZERO, &(-1_i32).to_be_bytes()));
-                }
-                _ if !self.shared.options.auth.is_sufficient(&self.identities) => {
-                    let code = ErrorCode::SessionClosedRequireSaslAuth;
-                    self.say_goodbye(&error_reply(xid, Zxid::ZERO, code));
-                    return Next::Continue;
-                }
-                request => {
-                    let identities = Arc::clone(&self.identities);
-                    batch.push(ClientRequest { xid, op, request, identities });
-                }
+            match self.read_request(frame) {
+                Read::Request(request) => batch.push(request),
+                Read::Done => {}
+                Read::Last => return Next::Continue,
+                Read::End(end) => return Next::End(end),
             }
         }
+    }
+
+    /// Reads a frame, and answers what concerns the connection alone.
+    fn read_request(&mut self, frame: Bytes) -> Read {
+        let (xid, op, request) = match read_frame(frame) {
+            Asked::Known(xid, op, request) => (xid, op, request),
+            Asked::Unknown(xid) => {
+                if self.is_sufficient() {
+                    self.say_goodbye(&error_reply(xid, Zxid(-1), ErrorCode::Unimplemented));
+                } else {
+                    self.demand_authentication(xid);
+                }
+                return Read::Last;
+            }
+            Asked::Garbage => return Read::End(End::Garbage("a frame holds no header")),
+        };
+        match request {
+            Ok(Request::Auth(packet)) if self.authenticate(xid, &packet) => Read::Done,
+            Ok(Request::Auth(_)) => Read::Last,
+            Err(_) if matches!(op, OpCode::Auth | OpCode::Sasl) => {
+                Read::End(End::Garbage("a broken auth or sasl packet"))
+            }
+            Ok(Request::Sasl(SaslToken { token: None })) => {
+                Read::End(End::Garbage("a sasl packet without a token"))
+            }
+            Ok(Request::Sasl(_)) => {
+                // ZooKeeper without SASL answers thus, and clients go on.
+                self.send_now(&plain_reply(xid, Zxid::ZERO, &(-1_i32).to_be_bytes()));
+                Read::Done
+            }
+            _ if !self.is_sufficient() => {
+                self.demand_authentication(xid);
+                Read::Last
+            }
+            request => {
+                let identities = Arc::clone(&self.identities);
+                Read::Request(ClientRequest { xid, op, request, identities })
+            }
+        }
+    }
+
+    /// Whether the client has proven as much as it must.
+    fn is_sufficient(&self) -> bool {
+        self.shared.options.auth.is_sufficient(&self.identities)
+    }
+
+    fn demand_authentication(&mut self, xid: i32) {
+        let code = ErrorCode::SessionClosedRequireSaslAuth;
+        self.say_goodbye(&error_reply(xid, Zxid::ZERO, code));
     }
 
     /// Adds identities; false if the client fails and the connection ends.
@@ -460,7 +488,10 @@ impl Connection {
                 self.shared.stats.sessionless_expired.fetch_add(1, Relaxed);
                 tracing::debug!("{remote}: closing: no session in time");
             }
-            other => tracing::debug!("{remote}: session 0x{session:x}: {other:?}"),
+            End::Failed(error) => tracing::debug!("{remote}: session 0x{session:x}: {error}"),
+            End::Gone | End::Closed(_) => {
+                tracing::debug!("{remote}: session 0x{session:x}: {end:?}")
+            }
         }
         self.shared.conns.remove(&self.conn);
         self.shared.submit(&mut vec![Input::Closed(self.conn.id)]);
