@@ -490,7 +490,7 @@ impl Connection {
             }
             End::Failed(error) => tracing::debug!("{remote}: session 0x{session:x}: {error}"),
             End::Gone | End::Closed(_) => {
-                tracing::debug!("{remote}: session 0x{session:x}: {end:?}")
+                tracing::debug!("{remote}: session 0x{session:x}: {end:?}");
             }
         }
         self.shared.conns.remove(&self.conn);
