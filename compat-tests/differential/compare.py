@@ -5,6 +5,7 @@ import traceback
 from differential import deliberate
 from differential.cases import Case, all_cases
 from differential.lockstep import Lockstep
+from differential.random_ops import run_seed
 from differential.side import Side
 
 SHOWN_DIFFERENCES = 5
@@ -51,12 +52,19 @@ class Comparison:
             differences = [*(t.differences if t else []), traceback.format_exc()]
         if t is not None:
             t.end()
+        if differences:
+            self._start_afresh(case.profile)
         if differences and explained and "zabra" in self._targets:
             self._tally.ok(f"{case.name} (differs on purpose: {explained})")
         elif differences:
             self._tally.fail(case.name, "\n".join(differences[:SHOWN_DIFFERENCES]))
         else:
             self._tally.ok(case.name)
+
+    def _start_afresh(self, profile: str) -> None:
+        """Gives the next case equal trees, after one that may have left them different."""
+        for label, target in zip("ab", self._targets, strict=True):
+            self._servers.drop(target, profile, label)
 
     def _external(self) -> bool:
         """Whether a target runs already, and so has but one configuration."""
@@ -65,7 +73,6 @@ class Comparison:
 
     def random(self, seeds, operations: int) -> None:
         """Runs random operations, a tree of its own for each seed."""
-        from differential.random_ops import run_seed
         for seed in seeds:
             try:
                 t = self.lockstep("main")
@@ -75,6 +82,7 @@ class Comparison:
                 done, differences = 0, [traceback.format_exc()]
             name = f"random seed {seed}: {done} operations"
             if differences:
+                self._start_afresh("main")
                 self._tally.fail(name, "\n".join(differences[:SHOWN_DIFFERENCES]))
             else:
                 self._tally.ok(name)

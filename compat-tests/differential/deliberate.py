@@ -6,6 +6,8 @@ CASES: dict[str, str] = {
         "deleteContainer checks no ACL, so only the server itself may send it",
     "create-session-by-a-client":
         "a session cannot make another one, with a timeout nobody has bounded",
+    "vector-count-negative":
+        "a list of fewer than no elements is malformed; ZooKeeper takes it for an empty one",
     "access-pipelined-after-set-acl":
         "a setACL on its way counts for the requests behind it; ZooKeeper forgets it until applied",
     "quota-within-a-multi":

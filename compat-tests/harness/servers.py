@@ -203,6 +203,12 @@ class Servers:
             server.start()
         return server
 
+    def drop(self, target: str, profile: str = "main", side: str = "") -> None:
+        """Stops a server, so that the next to ask for it gets a new one with an empty tree."""
+        server = self._running.pop((side, target, profile), None)
+        if server is not None:
+            server.stop()
+
     @staticmethod
     def _make(target: str, profile: Profile):
         if target == "apache":

@@ -5,6 +5,7 @@ import logging
 import signal
 import sys
 import traceback
+import warnings
 
 from scenarios import World, chosen
 
@@ -44,7 +45,9 @@ def main() -> int:
     parser.add_argument("--only", default="", metavar="TEXT")
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
+    # Scenarios break connections on purpose; what kazoo says about that is no result.
     logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
     signal.signal(signal.SIGALRM, overdue)
     results = [run(name, function, options.address, options.quick)
                for name, function in chosen(options.only)]

@@ -29,16 +29,17 @@ public final class OneShots {
             throw new Exit(code);
         });
         PrintStream report = System.out;
+        // The commands keep the streams that they find first, so these stay for all of them.
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        ByteArrayOutputStream err = new ByteArrayOutputStream();
+        System.setOut(new PrintStream(out, true, "UTF-8"));
+        System.setErr(new PrintStream(err, true, "UTF-8"));
         BufferedReader input =
             new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         String line;
         while ((line = input.readLine()) != null) {
             List<String> words = new ArrayList<>(Arrays.asList("-server", args[0]));
             words.addAll(Arrays.asList(line.split("\t")));
-            ByteArrayOutputStream out = new ByteArrayOutputStream();
-            ByteArrayOutputStream err = new ByteArrayOutputStream();
-            System.setOut(new PrintStream(out, true, "UTF-8"));
-            System.setErr(new PrintStream(err, true, "UTF-8"));
             int code = run(words.toArray(new String[0]));
             print(report, "out ", out);
             print(report, "err ", err);
@@ -67,5 +68,6 @@ public final class OneShots {
         for (String line : text.split("\n")) {
             report.println(mark + line);
         }
+        output.reset();
     }
 }

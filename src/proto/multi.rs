@@ -35,6 +35,18 @@ pub struct MultiRequest {
     pub ops: Vec<MultiOp>,
 }
 
+impl MultiRequest {
+    /// Whether a create has no access control list at all, which ZooKeeper stumbles over while it
+    /// reads the request. With createTTL it does not.
+    #[must_use]
+    pub fn lacks_acl(&self) -> bool {
+        self.ops.iter().any(|op| match op {
+            MultiOp::Create(create) => create.acl.is_none() && create.op != OpCode::CreateTtl,
+            _ => false,
+        })
+    }
+}
+
 impl Decode for MultiRequest {
     fn decode(input: &mut Decoder) -> Result<Self, DecodeError> {
         let mut ops: Vec<MultiOp> = Vec::new();

@@ -38,10 +38,15 @@ pub struct ClientRequest {
 
 impl ClientRequest {
     /// Whether it becomes a transaction. A write with a body that cannot be read does not, but a
-    /// multi does (ZK: `PrepRequestProcessor` reads the others before it takes a zxid).
+    /// multi does (ZK: `PrepRequestProcessor` reads the others before it takes a zxid), unless it
+    /// is a null list that is in the way.
     #[must_use]
     pub fn is_proposed(&self) -> bool {
-        self.op.is_write() && (self.request.is_ok() || self.op == OpCode::Multi)
+        match &self.request {
+            Ok(Request::Multi(multi)) => !multi.lacks_acl(),
+            Ok(_) => self.op.is_write(),
+            Err(_) => self.op == OpCode::Multi,
+        }
     }
 }
 

@@ -133,6 +133,8 @@ impl Reader<'_> {
                 self.who_am_i().encode(out);
                 Ok(())
             }
+            // One that cannot become a transaction.
+            Request::Multi(_) => Err(ErrorCode::MarshallingError),
             _ => Err(ErrorCode::Unimplemented),
         }
     }

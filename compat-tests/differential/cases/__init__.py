@@ -7,8 +7,9 @@ asserts nothing: every step is compared between the servers. It works below `t.r
 from dataclasses import dataclass
 from importlib import import_module
 
-GROUPS = ["connecting", "framing", "creating", "changing", "reading", "multis", "watching",
-          "access", "quotas", "ephemerals", "expiring", "words"]
+# The words come early: a quota with an odd text breaks Apache's mntr.
+GROUPS = ["connecting", "words", "framing", "creating", "changing", "reading", "multis",
+          "watching", "access", "quotas", "ephemerals", "expiring"]
 
 
 @dataclass(frozen=True)

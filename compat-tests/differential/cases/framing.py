@@ -202,14 +202,20 @@ def length_inside_too_large(t):
         t.call("a", p.raw(op, int32(41) + bytes(40)))
 
 
-@case
-def vector_count_wrong(t):
-    t.connect("a")
-    for count in [-2, -(2**31), 2**31 - 1, 2]:
-        rule = int32(31) + ustring("world") + ustring("anyone")
-        body = ustring(f"{t.root}/v") + buffer(b"") + int32(count) + rule + int32(0)
-        t.call("a", p.raw(p.CREATE, body))
-    t.call("a", p.exists(f"{t.root}/v"))
+def _vector_counts(name: str, *counts: int):
+    def run(t):
+        t.connect("a")
+        for count in counts:
+            rule = int32(31) + ustring("world") + ustring("anyone")
+            body = ustring(f"{t.root}/v") + buffer(b"") + int32(count) + rule + int32(0)
+            t.call("a", p.raw(p.CREATE, body))
+        t.call("a", p.exists(f"{t.root}/v"))
+    run.__name__ = f"vector_count_{name}"
+    case(run)
+
+
+_vector_counts("negative", -2, -(2**31))
+_vector_counts("too_large", 2**31 - 1, 2, 1000)
 
 
 @case
