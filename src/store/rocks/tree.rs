@@ -101,10 +101,18 @@ impl View<'_> {
     }
 }
 
+/// Flushed files that are merged into one run at a time.
+const L0_FILES: i32 = 16;
+
 impl TreeDb {
     pub(super) fn open(dir: &Path, options: &RocksOptions) -> Result<Self, StoreError> {
         database::refuse_headless(dir)?;
-        let tree_options = database::options(options.tree_buffer);
+        let mut tree_options = database::options(options.tree_buffer);
+        // Records are read in order at the start alone, from however many files: rewriting files
+        // often would cost more than it saves.
+        tree_options.set_level_zero_file_num_compaction_trigger(L0_FILES);
+        tree_options.set_level_zero_slowdown_writes_trigger(4 * L0_FILES);
+        tree_options.set_level_zero_stop_writes_trigger(6 * L0_FILES);
         let db = database::open(dir, || DB::open(&tree_options, dir))?;
         let mut without_log = WriteOptions::default();
         without_log.disable_wal(true);
