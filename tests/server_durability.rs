@@ -56,18 +56,19 @@ async fn write(client: Client, writer: usize, mut told: Told, tally: Arc<Tally>)
     loop {
         let path = format!("{counter}/{}", told.created);
         let data = data_of(writer, told.created);
-        let create = client.create(&path, data, CreateMode::Persistent);
-        let count = client.set(&counter, None, None);
-        let (created, counted) = tokio::join!(create, count);
-        if created.is_ok() {
-            told.created += 1;
+        let Told { created, version } = &mut told;
+        let create = async {
+            client.create(&path, data, CreateMode::Persistent).await?;
+            *created += 1;
             tally.add();
-        }
-        if let Ok(stat) = &counted {
-            told.version = stat.version;
+            Ok::<_, ClientError>(())
+        };
+        let count = async {
+            *version = client.set(&counter, None, None).await?.version;
             tally.add();
-        }
-        if created.is_err() || counted.is_err() {
+            Ok::<_, ClientError>(())
+        };
+        if tokio::try_join!(create, count).is_err() {
             client.abandon();
             return told;
         }
