@@ -56,19 +56,19 @@ async fn write(client: Client, writer: usize, mut told: Told, tally: Arc<Tally>)
     loop {
         let path = format!("{counter}/{}", told.created);
         let data = data_of(writer, told.created);
-        let create = client.create(&path, data, CreateMode::Persistent);
-        let count = client.set(&counter, None, None);
-        let (created, counted) = tokio::join!(create, count);
-        if created.is_ok() {
-            told.created += 1;
+        let Told { created, version } = &mut told;
+        let create = async {
+            client.create(&path, data, CreateMode::Persistent).await?;
+            *created += 1;
             tally.add();
-        }
-        if let Ok(stat) = &counted {
-            told.version = stat.version;
+            Ok::<_, ClientError>(())
+        };
+        let count = async {
+            *version = client.set(&counter, None, None).await?.version;
             tally.add();
-        }
-        if created.is_err() || counted.is_err() {
-            client.abandon();
+            Ok::<_, ClientError>(())
+        };
+        if tokio::try_join!(create, count).is_err() {
             return told;
         }
     }
@@ -92,7 +92,7 @@ async fn verify(client: &Client, writer: usize, told: Told) -> Told {
     Told { created, version }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_acknowledged_survives_kills() {
     let data = tempdir().expect("a directory");
     let mut told = [Told::default(); WRITERS];
@@ -110,14 +110,16 @@ async fn what_was_acknowledged_survives_kills() {
         let enough = [1, 300, 40, 1500, 7][round % 5];
         let (count, reached) = (AtomicUsize::new(0), Notify::new());
         let tally = Arc::new(Tally { count, enough, reached });
-        let mut writers = Vec::new();
+        let (mut clients, mut writers) = (Vec::new(), Vec::new());
         for (writer, told) in told.into_iter().enumerate() {
             let client = server.client().await;
+            clients.push(client.clone());
             writers.push(tokio::spawn(write(client, writer, told, Arc::clone(&tally))));
         }
         tally.reached.notified().await;
         // Replies are on their way all the time, and so are syncs and checkpoints.
         server.kill();
+        clients.iter().for_each(Client::abandon);
         for (writer, told) in writers.into_iter().zip(&mut told) {
             *told = writer.await.expect("a writer's end");
         }
@@ -130,7 +132,7 @@ async fn what_was_acknowledged_survives_kills() {
     client.close().await.expect("an end");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn sigterm_ends_a_server_well_and_loses_nothing() {
     let data = tempdir().expect("a directory");
     let mut told = Told::default();
@@ -143,10 +145,11 @@ async fn sigterm_ends_a_server_well_and_loses_nothing() {
         told = verify(&client, 0, told).await;
         let (count, reached) = (AtomicUsize::new(0), Notify::new());
         let tally = Arc::new(Tally { count, enough: 100, reached });
-        let writer = tokio::spawn(write(client, 0, told, Arc::clone(&tally)));
+        let writer = tokio::spawn(write(client.clone(), 0, told, Arc::clone(&tally)));
         tally.reached.notified().await;
         let ended = server.terminate();
         assert_eq!(ended.status.code(), Some(0), "{}", ended.log);
+        client.abandon();
         told = writer.await.expect("the writer's end");
     }
 }
