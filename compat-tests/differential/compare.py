@@ -62,7 +62,7 @@ class Comparison:
             self._tally.ok(case.name)
 
     def _start_afresh(self, profile: str) -> None:
-        """Gives the next case equal trees, after one that may have left them different."""
+        """Gives those who come next servers with empty trees."""
         for label, target in zip("ab", self._targets, strict=True):
             self._servers.drop(target, profile, label)
 
@@ -72,17 +72,17 @@ class Comparison:
                    for target in self._targets)
 
     def random(self, seeds, operations: int) -> None:
-        """Runs random operations, a tree of its own for each seed."""
+        """Runs random operations, each seed on an empty tree, so that it does the same alone."""
         for seed in seeds:
             try:
-                t = self.lockstep("main")
+                t = self.lockstep("random")
                 done, differences = run_seed(t, seed, operations)
                 t.end()
             except Exception:
                 done, differences = 0, [traceback.format_exc()]
             name = f"random seed {seed}: {done} operations"
+            self._start_afresh("random")
             if differences:
-                self._start_afresh("main")
                 self._tally.fail(name, "\n".join(differences[:SHOWN_DIFFERENCES]))
             else:
                 self._tally.ok(name)

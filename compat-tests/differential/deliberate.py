@@ -17,3 +17,9 @@ CASES: dict[str, str] = {
     "watch-replay-of-strange-paths":
         "characters beyond the 16-bit range come back as they were sent, in valid UTF-8",
 }
+
+# What the reference says -> what Zabra says, in the lines of random operations.
+TEXTS: dict[str, str] = {
+    # Characters beyond the 16-bit range, see above.
+    "\\\\xed\\\\xa0\\\\xbd\\\\xed\\\\xb8\\\\x80": "\U0001f600",
+}

@@ -1,277 +1,402 @@
-"""Random operations over several interleaved sessions, the same for a seed wherever it runs.
+"""Seeded random operations on two servers at once: the same in every run of a seed.
 
-The generator keeps no model of the tree: a small universe of names makes that operations meet
-often, and versions are guessed from what the reference replied. Whatever comes back is compared.
+A few sessions take turns. A turn is a burst of requests sent in one piece, a new connection, a lost
+one, a session's end. After each turn its replies are read from both servers; after a few turns all
+connections are pinged, and then what each connection received, in order, must be the same on both.
+
+Nothing is generated whose outcome is a matter of timing in the reference (a second session's burst
+at the same time; within a burst a hard quota, a `container` that is ephemeral, anything behind a
+setACL, which the reference checks against the old list if it is quick), nor what is known to break
+the reference (see `Requests`).
 """
 
+import ast
 import random
-import re
+import time
+from collections import deque
+from dataclasses import dataclass
 
+from differential import deliberate
 from differential import protocol as p
-from differential.lockstep import Lockstep
-from harness.profiles import SUPER, digest_id
+from differential.random_requests import ROOT, UNKNOWN_OPS, USERS, Requests
+from harness.servers import four_letter
 
-SESSIONS = ["a", "b", "c", "d"]
-NAMES = ["x", "y", "z", "xx", "long-name", "ü"]
-USERS = [b"u:p", b"v:q", b"w"]
-STOP_AFTER = 5
-
-ACLS = [
-    *[p.OPEN] * 30,
-    p.READ_ONLY,
-    p.CREATOR,
-    [(31, "digest", digest_id("u:p")), (p.READ, "world", "anyone")],
-    [(31, "digest", digest_id("v:q"))],
-    [(31 - p.CREATE_PERM, "world", "anyone")],
-    [(31 - p.DELETE_PERM, "world", "anyone")],
-    [(31 - p.READ, "world", "anyone"), (31, "ip", "127.0.0.1")],
-    [(31 - p.WRITE, "world", "anyone"), (31, "ip", "10.0.0.0/8")],
-    [(31 - p.ADMIN, "world", "anyone")],
-    [],
-    None,
-    [(31, "nosuch", "x")],
-]
+SHOWN_HISTORY = 30
+MOST_DIFFERENCES = 5
+TURNS_PER_FENCE = 6
+TURNS_PER_SURVEY = 1200
+SURVEYED_AT_ONCE = 40
+# Figures of `mntr` that count what the requests have left behind. Not approximate_data_size: the
+# reference loses count when it rewrites the statistics of a quota.
+FIGURES = ["znode_count", "watch_count", "ephemerals_count", "num_alive_connections"]
+FIGURE_SECONDS = 3
 
 
-class Generator:
-    """Makes requests from a seed."""
+@dataclass
+class Actor:
+    """One of those who take turns: a session, and its connection if it has one."""
 
-    def __init__(self, seed: int, root: str):
-        self.random = random.Random(seed)
-        self.root = root
-        # Paths seen lately in replies, so that sequential names are used again.
-        self.seen: list[str] = []
-        # Version that a path was last seen with.
-        self.versions: dict[str, int] = {}
-
-    def chance(self, probability: float) -> bool:
-        """True so often."""
-        return self.random.random() < probability
-
-    def path(self) -> str:
-        """A path in the small universe, now and then one that makes no sense."""
-        r = self.random
-        if self.chance(0.01):
-            return r.choice(["/", "", "x", self.root + "/", self.root + "//x", "/zookeeper",
-                             "/zookeeper/config", "/zookeeper/quota", self.root + "/a\0b"])
-        if self.seen and self.chance(0.15):
-            return r.choice(self.seen)
-        depth = r.choice([0, 1, 1, 1, 1, 2, 2, 2, 3])
-        return "/".join([self.root, *[r.choice(NAMES) for _ in range(depth)]])
-
-    def version(self, path: str) -> int:
-        """Often any, often right, sometimes wrong."""
-        r = self.random
-        if self.chance(0.4):
-            return -1
-        if path in self.versions and self.chance(0.6):
-            return self.versions[path]
-        return r.choice([0, 0, 1, 2, 3, -2, 100])
-
-    def data(self) -> bytes | None:
-        """Short data, sometimes null, seldom long."""
-        r = self.random
-        if self.chance(0.05):
-            return None
-        return r.randbytes(r.choice([0, 1, 3, 10, 10, 100, 3000]))
-
-    def create(self) -> p.Request:
-        """Any sort of create."""
-        r = self.random
-        path, data, acl = self.path(), self.data(), r.choice(ACLS)
-        kind = r.random()
-        if kind < 0.08:
-            return p.create_container(path, data, r.choice([4, 4, 4, 0, 2, 3]), acl)
-        if kind < 0.16:
-            return p.create_ttl(path, r.choice([10**7, 10**9, 2**40 - 1, 0, -5]), data,
-                                r.choice([5, 5, 6]), acl)
-        flags = r.choice([0, 0, 0, 0, 0, 0, 1, 1, 1, 2, 3, 4, 5, 9])
-        return (p.create if self.chance(0.6) else p.create2)(path, data, flags, acl)
-
-    def delete(self) -> p.Request:
-        """delete"""
-        path = self.path()
-        return p.delete(path, self.version(path))
-
-    def set_data(self) -> p.Request:
-        """setData"""
-        path = self.path()
-        return p.set_data(path, self.data(), self.version(path))
-
-    def set_acl(self) -> p.Request:
-        """setACL"""
-        return p.set_acl(self.path(), self.random.choice(ACLS),
-                         self.random.choice([-1, -1, -1, 0, 1, 2]))
-
-    def check(self) -> p.Request:
-        """check, for a multi"""
-        path = self.path()
-        return p.check(path, self.version(path))
-
-    def part(self) -> p.Request:
-        """An operation of a multi."""
-        r = self.random
-        return r.choice([self.create, self.create, self.set_data, self.set_data, self.delete,
-                         self.check])()
-
-    def multi(self) -> p.Request:
-        """A few operations; many of these would hardly ever succeed."""
-        return p.multi(*[self.part() for _ in range(self.random.choice([0, 1, 2, 2, 3, 3, 5]))])
-
-    def multi_read(self) -> p.Request:
-        """A few reads."""
-        r = self.random
-        return p.multi_read(*[r.choice([p.get_data, p.get_children])(self.path(), self.chance(0.3))
-                              for _ in range(r.choice([0, 1, 2, 3]))])
-
-    def read(self) -> p.Request:
-        """A read, perhaps with a watch."""
-        build = self.random.choice([p.exists, p.exists, p.get_data, p.get_data, p.get_children,
-                                    p.get_children2])
-        return build(self.path(), self.chance(0.4))
-
-    def other_read(self) -> p.Request:
-        """A read without a watch."""
-        return self.random.choice([
-            lambda: p.get_acl(self.path()), lambda: p.sync(self.path()),
-            lambda: p.get_ephemerals(self.random.choice(["/", self.root, self.path()])),
-            lambda: p.get_all_children_number(self.path()), p.who_am_i, p.ping, self.multi_read,
-        ])()
-
-    def watch(self) -> p.Request:
-        """Something about watches."""
-        r = self.random
-        kind = r.choice([1, 2, 3, 4, 5])
-        return r.choice([
-            lambda: p.add_watch(self.path(), r.choice([0, 1])),
-            lambda: p.add_watch(self.path(), r.choice([0, 1])),
-            lambda: p.remove_watches(self.path(), kind),
-            lambda: p.check_watches(self.path(), kind),
-        ])()
-
-    def replay(self, now: int) -> p.Request:
-        """setWatches with what may have been watched."""
-        r = self.random
-
-        def paths():
-            return [self.path() for _ in range(r.choice([0, 1, 2, 4]))]
-
-        since = max(0, now - r.choice([0, 1, 5, 50]))
-        if self.chance(0.5):
-            return p.set_watches(since, paths(), paths(), paths())
-        return p.set_watches2(since, paths(), paths(), paths(), paths(), paths())
-
-    def request(self) -> p.Request:
-        """Any request that can be sent among others."""
-        chosen = self.random.random()
-        for limit, build in [(0.26, self.create), (0.38, self.delete), (0.50, self.set_data),
-                             (0.54, self.set_acl), (0.63, self.multi), (0.80, self.read),
-                             (0.90, self.other_read), (1.0, self.watch)]:
-            if chosen < limit:
-                return build()
-        raise AssertionError("unreachable")
-
-    def learn(self, line: str) -> None:
-        """Takes paths and versions from a reply of the reference."""
-        for path in re.findall(r"'(/[^']*\d{10})'", line):
-            if path.startswith(self.root):
-                self.seen = [*self.seen[-19:], path]
-        found = re.search(r"event changed '([^']*)'", line)
-        if found and found[1] in self.versions:
-            self.versions[found[1]] += 1
+    session: str
+    connection: str | None
+    connections: int = 1
 
 
-class Run:
-    """One seed."""
+class Walk:
+    """The turns of one seed."""
 
-    def __init__(self, t: Lockstep, seed: int):
-        self.t = t
-        self.generator = Generator(seed, f"/random-{seed}")
-        self.random = self.generator.random
-        self.operations = 0
-        self.dropped: set[str] = set()
-        self._asked: p.Request | None = None
+    def __init__(self, t, seed: int):
+        self._t = t
+        self._seed = seed
+        self._rng = random.Random(seed)
+        hard_quotas = seed % 3 == 0
+        self._requests = Requests(self._rng, hard_quotas)
+        self._bursts = (1,) if hard_quotas else (1, 1, 1, 2, 3, 4, 6, 10)
+        self._history: deque[str] = deque(maxlen=SHOWN_HISTORY)
+        self._turn = 0
+        self._next_survey = TURNS_PER_SURVEY
+        self._sessions = 0
+        self._actors: list[Actor] = []
+        self.done = 0
+        self.differences: list[str] = []
 
-    def go(self, operations: int) -> None:
-        """Runs so many operations, or until there are a few differences."""
-        t = self.t
-        t.begin(self.generator.root)
-        recorder = t.recorder
+    def run(self, operations: int) -> None:
+        """So many requests, or fewer if the servers have come apart."""
+        self._t.begin(ROOT)
+        self._actors.append(Actor("ctl", "ctl"))
+        self._auth(self._actors[0], USERS[2])
+        for _ in range(self._rng.randint(2, 4)):
+            self._actors.append(Actor("", None))
+            self._new_session(self._actors[-1])
+        self._populate()
+        while self.done < operations and len(self.differences) < MOST_DIFFERENCES:
+            self._take_turn()
+            if self._turn % TURNS_PER_FENCE == 0:
+                self._fence()
+            if self._turn >= self._next_survey:
+                self._survey()
+        self._survey()
 
-        def record(step, label, said):
-            self._learn(said[0])
-            if recorder is not None:
-                recorder(step, label, said)
+    def _populate(self) -> None:
+        """Most of the nodes higher up, so that there is something to work on."""
+        paths = [ROOT, *(f"{ROOT}/{name}" for name in ("a", "ab", "b", "\u00e9"))]
+        paths += [f"{path}/x" for path in paths[1:]]
+        self._call(self._present()[0], [p.create(path) for path in paths])
 
-        t.recorder = record
-        for name in SESSIONS:
-            t.connect(name)
-        while self.operations < operations and len(t.differences) < STOP_AFTER:
-            self._step()
-        t.recorder = recorder
+    def _present(self) -> list[Actor]:
+        return [actor for actor in self._actors if actor.connection is not None]
 
-    def _learn(self, lines: list[str]) -> None:
-        for line in lines:
-            self.generator.learn(line)
-        if self._asked is not None:
-            found = [re.search(r"err=0 .*stat\(.* v=(-?\d+) ", line) for line in lines]
-            path = self._asked.label.split("'")
-            if len(path) > 1 and any(found):
-                self.generator.versions[path[1]] = int(next(m for m in found if m)[1])
-        self._asked = None
+    # Turns.
 
-    def _step(self) -> None:
-        r, t = self.random, self.t
-        name = r.choice(SESSIONS)
-        if name in self.dropped:
-            self._return(name)
+    def _take_turn(self) -> None:
+        absent = [actor for actor in self._actors if actor.connection is None]
+        present = self._present()
+        if absent and (not present or self._requests.chance(25)):
+            self._come_back(self._rng.choice(absent))
             return
-        chosen = r.random()
-        if chosen < 0.70:
-            request = self.generator.request()
-            self._asked = request
-            self._call(name, request)
-        elif chosen < 0.94:
-            count = r.choice([2, 3, 5, 8, 20])
-            self._call(name, *self._burst(count))
-        elif chosen < 0.955:
-            user = r.choice([*USERS, SUPER.encode()] if r.random() < 0.1 else USERS)
-            self._call(name, p.auth("digest", user), p.who_am_i())
-        elif chosen < 0.975:
-            self._call(name, self.generator.replay(t.sides[0].last_zxid - t.sides[0].base))
-        elif chosen < 0.985:
-            # The connection is lost; the session waits for its client.
-            t.drop(name)
-            self.dropped.add(name)
-        elif chosen < 0.993:
-            t.reconnect(name, timeout=r.choice([10000, 30000]), read_only=r.choice([0, 1, None]))
-            self.operations += 1
-        else:
-            t.close(name)
-            t.connect(name)
-            self.operations += 2
+        actor = self._rng.choice(present)
+        if self._turn % 60 == 59:
+            self._auth(actor, USERS[2])
+            if actor.connection is not None:
+                self._populate()
+            return
+        kinds = (self._burst, self._some_auth, self._lose, self._take_over, self._intrude,
+                 self._offend, self._close)
+        self._rng.choices(kinds, (90, 2.5, 2, 1, 0.7, 0.7, 1.2))[0](actor)
 
-    def _burst(self, count: int) -> list[p.Request]:
-        """Requests sent in one piece; only the last may change an ACL.
+    def _some(self) -> list[p.Request]:
+        count = self._rng.choice(self._bursts)
+        requests: list[p.Request] = []
+        while len(requests) < count and (not requests or requests[-1].op != p.SET_ACL):
+            requests.append(self._requests.any(count == 1))
+        return requests
 
-        ZooKeeper judges by the old ACL while a setACL is on its way, and so by chance.
-        """
-        requests = [self.generator.request() for _ in range(count)]
-        return [*(one for one in requests[:-1] if one.op != p.SET_ACL), requests[-1]]
+    def _burst(self, actor: Actor) -> None:
+        self._call(actor, self._some())
 
-    def _call(self, name: str, *requests: p.Request) -> None:
-        self.t.call(name, *requests)
-        self.operations += len(requests)
+    def _some_auth(self, actor: Actor) -> None:
+        if self._requests.chance(85):
+            self._auth(actor, self._rng.choice(USERS))
+            return
+        scheme, data = self._rng.choice([("ip", b""), ("world", b"anyone"), ("bogus", b"x"),
+                                         ("digest", b"nocolon"), ("digest", b""), ("sasl", b"")])
+        self._call(actor, [p.auth(scheme, data)])
+        # A refusal comes before the end of the connection.
+        self._fence()
+        self._look_at(actor)
 
-    def _return(self, name: str) -> None:
-        self.dropped.discard(name)
-        seen = self.random.choice([None, 0, 1])
-        self.t.connect(name, session=name, seen=seen)
-        self._call(name, self.generator.replay(self.t.sides[0].last_zxid - self.t.sides[0].base))
+    def _auth(self, actor: Actor, user: bytes) -> None:
+        self._call(actor, [p.auth("digest", user)])
+
+    def _lose(self, actor: Actor) -> None:
+        """The connection ends at our side."""
+        self._fence()
+        self._begin_turn(f"{actor.connection} is dropped")
+        for side in self._t.sides:
+            side.connections.pop(actor.connection).close()
+        actor.connection = None
+
+    def _come_back(self, actor: Actor) -> None:
+        """A new connection for a session, as clients do it."""
+        if self._requests.chance(10):
+            self._connect("stranger", actor.session, password=b"wrong password!!")
+            self._forget("stranger")
+        if self._requests.chance(5):
+            self._connect("stranger", actor.session, seen=self._requests.zxid + 1000)
+            self._forget("stranger")
+        self._attach(actor)
+        if actor.connection is None or self._requests.chance(40):
+            return
+        self._auth(actor, self._rng.choice(USERS))
+        if actor.connection is not None:
+            lists = [self._requests.several(4) for _ in range(5)]
+            self._call(actor, [p.set_watches2(self._requests.since(), *lists)])
+
+    def _attach(self, actor: Actor) -> None:
+        actor.connections += 1
+        name = f"{actor.session}.{actor.connections}"
+        seen = self._rng.choice((None, self._requests.zxid // 2, self._requests.zxid))
+        self._connect(name, actor.session, seen=seen)
+        actor.connection = name if self._lives(name) else None
+
+    def _take_over(self, actor: Actor) -> None:
+        """A second connection for a session that has one: the first is closed."""
+        self._fence()
+        old = actor.connection
+        self._attach(actor)
+        self._end(old)
+
+    def _intrude(self, actor: Actor) -> None:
+        """A wrong password for a session that has a connection."""
+        self._fence()
+        password = self._rng.choice((b"wrong password!!", b"", b"short", bytes(16)))
+        self._connect("intruder", actor.session, password=password)
+        self._end(actor.connection)
+        self._forget("intruder")
+        actor.connection = None
+
+    def _offend(self, actor: Actor) -> None:
+        """A request that ends the connection; alone, as its answer overtakes others."""
+        last = p.raw(self._rng.choice(UNKNOWN_OPS), self._rng.randbytes(self._rng.randint(0, 20)))
+        self._fence()
+        self._send(actor, [last])
+        self._end(actor.connection)
+        actor.connection = None
+
+    def _close(self, actor: Actor) -> None:
+        """The session ends, and another begins. Its ephemerals go in no certain order."""
+        self._fence()
+        self._end_session(actor, self._some() if self._requests.chance(50) else [])
+        if self._requests.chance(30):
+            self._connect("stranger", "gone")
+            self._forget("stranger")
+        self._forget_gone()
+        self._new_session(actor)
+
+    def _forget_gone(self) -> None:
+        for side in self._t.sides:
+            del side.sessions["gone"]
+
+    def _end_session(self, actor: Actor, requests: list[p.Request]) -> None:
+        self._send(actor, [*requests, p.close_session()])
+        self._end(actor.connection)
+        for side in self._t.sides:
+            side.sessions["gone"] = side.sessions.pop(actor.session)
+        self._fence(sort_events=True)
+
+    def _new_session(self, actor: Actor) -> None:
+        self._sessions += 1
+        actor.session, actor.connections = f"s{self._sessions}", 1
+        actor.connection = f"s{self._sessions}.1"
+        self._connect(actor.connection, None, named=actor.session,
+                      timeout=self._rng.choice((30000, 40000, 100000)),
+                      read_only=self._rng.choice((None, 0, 1)))
+
+    # The state that all this has led to.
+
+    def _survey(self) -> None:
+        """Reads every node, and what the servers count."""
+        self._next_survey = self._turn + TURNS_PER_SURVEY
+        surveyor = Actor("", None)
+        self._new_session(surveyor)
+        self._auth(surveyor, USERS[2])
+        paths = ["/"]
+        while paths:
+            some, paths = paths[:SURVEYED_AT_ONCE], paths[SURVEYED_AT_ONCE:]
+            self._fence()
+            if surveyor.connection is None:
+                return
+            self._call(surveyor, [ask(path) for path in some
+                                  for ask in (p.get_children2, p.get_data, p.get_acl)])
+            paths += self._children(some)
+        self._fence()
+        self._end_session(surveyor, [])
+        self._forget_gone()
+        self._compare_figures()
+
+    def _children(self, paths: list[str]) -> list[str]:
+        """The children that the first server just named; the survey asks three things of a node."""
+        replies = [line for line in self._t.sides[0].lines if " xid=" in line]
+        found = []
+        for path, reply in zip(paths, replies[-3 * len(paths)::3], strict=False):
+            start, end = reply.find("["), reply.find("] stat(")
+            if 0 <= start < end:
+                found += [f"{path.rstrip('/')}/{name}"
+                          for name in ast.literal_eval(reply[start:end + 1])]
+        return found
+
+    def _compare_figures(self) -> None:
+        """Compares counts; a server may need a moment to notice that a connection is gone."""
+        deadline = time.monotonic() + FIGURE_SECONDS
+        while True:
+            pair = [figures(side.server) for side in self._t.sides]
+            if pair[0] == pair[1]:
+                return
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
+        text = [f"  {side.label}: {counts}"
+                for side, counts in zip(self._t.sides, pair, strict=True)]
+        self.differences.append("\n".join(
+            [f"seed {self._seed}, before turn {self._turn + 1}: figures", *text]))
+
+    # What turns are made of.
+
+    def _begin_turn(self, label: str) -> None:
+        self._turn += 1
+        self._history.append(f"{self._turn}. {label}")
+
+    def _call(self, actor: Actor, requests: list[p.Request]) -> None:
+        self._send(actor, requests)
+        for side in self._t.sides:
+            side.read_replies(side.connections[actor.connection])
+        self._learn(actor.connection, requests)
+        self._look_at(actor)
+
+    def _look_at(self, actor: Actor) -> None:
+        """Notices that a connection is gone."""
+        if actor.connection is not None and not self._lives(actor.connection):
+            self._forget(actor.connection)
+            actor.connection = None
+
+    def _send(self, actor: Actor, requests: list[p.Request]) -> None:
+        name = actor.connection
+        self._begin_turn(f"{name}: " + " | ".join(request.label for request in requests))
+        self.done += len(requests)
+        for side in self._t.sides:
+            side.say(f"{name} -- turn {self._turn}")
+        for side in self._t.sides:
+            side.connections[name].send(side, *requests)
+
+    def _learn(self, name: str, requests: list[p.Request]) -> None:
+        """Remembers names that the first server has made."""
+        side = self._t.sides[0]
+        self._requests.zxid = max(self._requests.zxid, side.last_zxid - side.base)
+        if not any(request.op in (p.CREATE, p.CREATE2, p.CREATE_TTL, p.MULTI)
+                   for request in requests):
+            return
+        for line in side.lines[-2 * len(requests):]:
+            for word in line.split("'")[1::2]:
+                if line.startswith(name) and word[-10:].isdigit() and word.startswith(ROOT):
+                    self._requests.made.append(word)
+
+    def _connect(self, name: str, session: str | None, *, named: str = "", timeout: int = 30000,
+                 password: bytes | None = None, seen: int | None = None,
+                 read_only: int | None = 0) -> None:
+        self._begin_turn(f"{name} connects to session {session or named} seen={seen}"
+                         f" password={password} timeout={timeout}")
+        for side in self._t.sides:
+            side.say(f"{name} -- turn {self._turn}")
+            side.send_connect(name, timeout=timeout, session=session, password=password,
+                              seen=seen, read_only=read_only, version=0, more=b"")
+        for side in self._t.sides:
+            side.read_connect(name, session or named)
+
+    def _lives(self, name: str) -> bool:
+        """Whether the connection is established on both servers."""
+        return all(side.connections[name].established for side in self._t.sides)
+
+    def _end(self, name: str) -> None:
+        """The servers are to close this connection."""
+        for side in self._t.sides:
+            side.read_until_end(side.connections[name], 3)
+        self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        for side in self._t.sides:
+            side.connections.pop(name).close()
+
+    # Comparing.
+
+    def _fence(self, sort_events: bool = False) -> None:
+        asked = [side.send_pings() for side in self._t.sides]
+        for side, connections in zip(self._t.sides, asked, strict=True):
+            for connection in connections:
+                side.read_replies(connection)
+        said = [streams(side.lines, sort_events) for side in self._t.sides]
+        for side in self._t.sides:
+            side.lines.clear()
+        for name in sorted(said[0].keys() | said[1].keys()):
+            pair = [each.get(name, []) for each in said]
+            if pair[0] != pair[1]:
+                self.differences.append(self._describe(name, pair))
+
+    def _describe(self, name: str, pair: list[list[str]]) -> str:
+        at = next((index for index, (one, other) in enumerate(zip(*pair, strict=False))
+                   if one != other), min(map(len, pair)))
+        text = [f"seed {self._seed}, before turn {self._turn + 1}: {name} received"]
+        for side, lines in zip(self._t.sides, pair, strict=True):
+            text.append(f"  {side.label}:")
+            shown = enumerate(lines[max(0, at - 8):at + 4], max(0, at - 8))
+            text += [f"    {'! ' if index == at else '  '}{line}" for index, line in shown]
+        if not self.differences:
+            text += ["  the turns before:", *(f"    {line}" for line in self._history)]
+        return "\n".join(text)
 
 
-def run_seed(t: Lockstep, seed: int, operations: int) -> tuple[int, list[str]]:
-    """Runs one seed; how many operations it did, and the differences."""
-    run = Run(t, seed)
-    run.go(operations)
-    return run.operations, [f"seed {seed}, {difference}" for difference in t.differences]
+def streams(lines: list[str], sort_events: bool) -> dict[str, list[str]]:
+    """What each connection received, in order; events side by side sorted if asked."""
+    grouped: dict[str, list[str]] = {}
+    for line in lines:
+        name, _, said = comparable(line).partition(" ")
+        grouped.setdefault(name, []).append(said)
+    if not sort_events:
+        return grouped
+    for name, said in grouped.items():
+        ordered: list[str] = []
+        run: list[str] = []
+        for line in [*said, ""]:
+            if line.startswith("event "):
+                run.append(line)
+                continue
+            ordered += [*sorted(run), line]
+            run = []
+        grouped[name] = ordered
+    return grouped
+
+
+def comparable(line: str) -> str:
+    """The line without what may differ, on purpose or by chance.
+
+    The access rules that one `auth` stands for come in any order if they are several.
+    """
+    for theirs, ours in deliberate.TEXTS.items():
+        line = line.replace(theirs, ours)
+    start, end = line.find(" [("), line.find(")] stat(")
+    if start < 0 or end < 0 or line.count("'digest'") < 2:
+        return line
+    rules = sorted(ast.literal_eval(line[start + 1:end + 2]))
+    return f"{line[:start + 1]}{rules}{line[end + 2:]}"
+
+
+def figures(server) -> dict[str, str]:
+    """What a server counts."""
+    answer = four_letter(server.port, b"mntr", server.host).decode()
+    rows = dict(line.split("\t", 1) for line in answer.splitlines() if "\t" in line)
+    return {name: rows.get(f"zk_{name}", "missing") for name in FIGURES}
+
+
+def run_seed(t, seed: int, operations: int) -> tuple[int, list[str]]:
+    """Runs a seed; how many requests were sent, and the differences."""
+    walk = Walk(t, seed)
+    walk.run(operations)
+    return walk.done, walk.differences

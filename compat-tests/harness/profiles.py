@@ -65,6 +65,16 @@ PROFILES = {
             "znode.container.checkIntervalMs": "200",
             "znode.container.maxNeverUsedIntervalMs": "600",
         }),
+        # For random operations: nothing happens by itself, and nothing waits for a disk.
+        Profile("random", {
+            "tickTime": "2000",
+            "maxClientCnxns": "0",
+            "extendedTypesEnabled": "true",
+            "enforceQuota": "true",
+            "forceSync": "no",
+            "4lw.commands.whitelist": "*",
+            "DigestAuthenticationProvider.superDigest": SUPER_DIGEST,
+        }, {"znode.container.checkIntervalMs": "3600000"}),
         # No ACL is checked at all.
         Profile("open", {"tickTime": "2000", "skipACL": "yes"}),
     ]
