@@ -68,7 +68,8 @@ pub(super) fn conf(config: &Config, port: u16, dirs: &Directories) -> String {
 impl Shared {
     /// Where this server's data lies.
     pub(super) fn directories(&self) -> Directories {
-        let (tree, log) = RocksStore::directories(&self.config.storage.data_dir);
+        let storage = &self.config.storage;
+        let (tree, log) = RocksStore::directories(&storage.data_dir, &storage.log_dir);
         Directories { tree: Directory::measure(&tree), log: Directory::measure(&log) }
     }
 }

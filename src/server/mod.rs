@@ -24,7 +24,7 @@ mod requests;
 mod stats;
 mod stop;
 
-use crate::config::{Config, Endpoint};
+use crate::config::{Config, Endpoint, MetricsProvider};
 use crate::replica::{Effect, Input, Recovered, Replica};
 use crate::session::Sessions;
 use crate::store::{Durability, LogEntry, RocksOptions, RocksStore, apache_files_present};
@@ -327,7 +327,27 @@ fn assemble(config: Config, options: Options, recovered: Recovered, address: Soc
     }
 }
 
+/// Refuses what an operator must not believe to have, and names the rest that is not there yet.
 fn refuse_what_is_missing(config: &Config) -> Result<(), ServerError> {
+    if config.client.secure.is_some() {
+        return Err(ServerError::Config(
+            "secureClientPort is set; this version has no TLS. Remove the key to serve without"
+                .to_owned(),
+        ));
+    }
+    let missing = [
+        (config.origin("admin.serverPort").is_some(), "admin.serverPort: the HTTP server"),
+        (config.metrics.provider == MetricsProvider::Prometheus, "Prometheus: the endpoint"),
+        (config.quorum.local_sessions, "localSessionsEnabled: local sessions"),
+        (config.audit, "audit.enable: the audit log"),
+        (config.read_only_mode, "readonlymode.enabled: read-only mode"),
+        (!config.storage.create_database, "db.autocreate=false: the check for lost data"),
+    ];
+    for (asked_for, what) in missing {
+        if asked_for {
+            tracing::warn!("{what} is not available in this version; the setting has no effect");
+        }
+    }
     if config.ensemble.is_some() {
         return Err(ServerError::Config(
             "the configuration names the servers of an ensemble; this version serves alone only. \
@@ -367,5 +387,6 @@ fn open_store(config: &Config) -> Result<RocksStore, ServerError> {
     let durability =
         if config.storage.force_sync { Durability::Synced } else { Durability::Unsynced };
     let options = RocksOptions { durability, ..RocksOptions::default() };
-    RocksStore::open(dir, &options).map_err(|error| ServerError::Data(error.to_string()))
+    RocksStore::open_apart(dir, &config.storage.log_dir, &options)
+        .map_err(|error| ServerError::Data(error.to_string()))
 }

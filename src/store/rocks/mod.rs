@@ -58,8 +58,21 @@ impl RocksStore {
     /// `InUse` if another process has it open, `Format` if another version wrote it, `Corrupt` or
     /// `Lost` if something is wrong with what it holds, `Io` or `Full` otherwise.
     pub fn open(dir: &Path, options: &RocksOptions) -> Result<Self, StoreError> {
+        Self::open_apart(dir, dir, options)
+    }
+
+    /// As [`open`](Self::open), with the log in another data directory: a disk of its own is
+    /// quicker to sync (ZK: `dataLogDir`).
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_apart(
+        dir: &Path,
+        log_dir: &Path,
+        options: &RocksOptions,
+    ) -> Result<Self, StoreError> {
         let place = dir.display().to_string();
-        let (tree_dir, log_dir) = Self::directories(dir);
+        let (tree_dir, log_dir) = Self::directories(dir, log_dir);
         for dir in [&log_dir, &tree_dir] {
             create_dir(dir).map_err(|error| StoreError::Io {
                 place: place.clone(),
@@ -83,10 +96,10 @@ impl RocksStore {
         Ok(Self { place, log, tree, bounds: Mutex::new(bounds), failed })
     }
 
-    /// Where in a data directory the tree and the log lie.
+    /// Where in the two data directories the tree and the log lie.
     #[must_use]
-    pub fn directories(dir: &Path) -> (PathBuf, PathBuf) {
-        (dir.join("tree"), dir.join("log"))
+    pub fn directories(dir: &Path, log_dir: &Path) -> (PathBuf, PathBuf) {
+        (dir.join("tree"), log_dir.join("log"))
     }
 
     /// Runs something unless there was an error, and notes the first one.
