@@ -1,6 +1,6 @@
 //! The framing of multi and multiRead: operations between headers, up to an end mark.
 
-use super::{CreateOp, OpCode};
+use super::{CreateMode, CreateOp, OpCode};
 use bytes::BufMut;
 use jute::client::{
     DataStat, ErrorResponse, MultiHeader, Names, PathResponse, PathStat, PathVersion, PathWatch,
@@ -36,14 +36,18 @@ pub struct MultiRequest {
 }
 
 impl MultiRequest {
-    /// Whether a create has no access control list at all, which ZooKeeper stumbles over while it
-    /// reads the request. With createTTL it does not.
+    /// Whether ZooKeeper stumbles over a create without an access control list while it reads the
+    /// request. With createTTL it does not, and a mode that does not exist stops it before that.
     #[must_use]
     pub fn lacks_acl(&self) -> bool {
-        self.ops.iter().any(|op| match op {
-            MultiOp::Create(create) => create.acl.is_none() && create.op != OpCode::CreateTtl,
-            _ => false,
-        })
+        let creates = self.ops.iter().filter_map(|op| match op {
+            MultiOp::Create(create) if create.op != OpCode::CreateTtl => Some(create),
+            _ => None,
+        });
+        let mut stumbles = creates.filter(|create| {
+            CreateMode::from_number(create.flags).is_none() || create.acl.is_none()
+        });
+        stumbles.next().is_some_and(|create| CreateMode::from_number(create.flags).is_some())
     }
 }
 
