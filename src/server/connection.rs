@@ -26,6 +26,10 @@ use tokio::io::Interest;
 const READ_SIZE: usize = 16 * 1024;
 /// A client that leaves this much unread is not listened to until it has caught up.
 const HIGH_WATER: usize = 1 << 20;
+/// A client that has this many requests in work is not listened to until it has fewer.
+const MAX_PENDING: usize = 1024;
+/// Requests that are executed together, before the bounds are looked at again.
+const BATCH: usize = 64;
 /// How long a connection that ends may take to fetch what it was sent.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -72,6 +76,8 @@ struct Connection {
     identities: Identities,
     stage: Stage,
     inputs: Vec<Input>,
+    /// Frames may lie in `input` that the bounds did not allow to read yet.
+    stalled: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +103,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, conn: Arc<Conn>) {
         identities,
         stage: Stage::Fresh,
         inputs: Vec::new(),
+        stalled: false,
     };
     let end = connection.run().await;
     connection.finish(&end);
@@ -112,11 +119,14 @@ impl Connection {
             if let Some(end) = self.flush() {
                 return end;
             }
-            if was == Stage::Opening && !self.input.is_empty() {
-                // What the client sent without waiting for the answer to its first frame.
-                if let Next::End(end) = self.understand() {
-                    return end;
-                }
+            // What the client sent without waiting for the answer to its first frame, or what was
+            // too much at once.
+            let opened = was == Stage::Opening && matches!(self.stage, Stage::Open(_));
+            if (opened || self.stalled)
+                && self.may_read()
+                && let Next::End(end) = self.understand()
+            {
+                return end;
             }
             let deadline = match self.stage {
                 Stage::Fresh => Some((started + patience, End::Sessionless)),
@@ -172,21 +182,21 @@ impl Connection {
     }
 
     /// Whether the client is listened to now. One that has requests in work waits while the whole
-    /// server has too many (ZK: `globalOutstandingLimit`).
+    /// server has too many (ZK: `globalOutstandingLimit`), or it has too many itself, or does not
+    /// fetch its replies.
     fn may_read(&self) -> bool {
         match self.stage {
             Stage::Fresh => true,
             Stage::Opening | Stage::Ending => false,
             Stage::Open(_) => {
-                if self.shared.is_busy() {
-                    let mut outbox = self.conn.outbox.lock();
-                    if !outbox.pending.is_empty() {
-                        // Replies must wake this task, so that it listens again.
-                        outbox.direct = false;
-                        return false;
-                    }
+                let mut outbox = self.conn.outbox.lock();
+                let pending = outbox.pending.len();
+                if pending >= MAX_PENDING || (pending > 0 && self.shared.is_busy()) {
+                    // Replies must wake this task, so that it listens again.
+                    outbox.direct = false;
+                    return false;
                 }
-                self.output.len() < HIGH_WATER
+                self.output.len() + outbox.bytes.len() < HIGH_WATER
             }
         }
     }
@@ -251,7 +261,7 @@ impl Connection {
         closing
     }
 
-    /// Reads all whole frames that have arrived.
+    /// Reads the whole frames that have arrived, as far as the bounds allow.
     fn understand(&mut self) -> Next {
         if self.stage == Stage::Fresh {
             match self.first_frame() {
@@ -260,12 +270,21 @@ impl Connection {
             }
         }
         let Stage::Open(session) = self.stage else { return Next::Continue };
-        let mut batch = Vec::new();
-        let next = self.read_batch(&mut batch);
-        if !batch.is_empty() {
-            self.execute(session, batch);
+        loop {
+            self.stalled = !self.may_read();
+            if self.stalled {
+                return Next::Continue;
+            }
+            let mut batch = Vec::new();
+            let next = self.read_batch(&mut batch);
+            let full = batch.len() == BATCH;
+            if !batch.is_empty() {
+                self.execute(session, batch);
+            }
+            if !full {
+                return next;
+            }
         }
-        next
     }
 
     fn first_frame(&mut self) -> Next {
@@ -306,9 +325,9 @@ impl Connection {
         Next::Continue
     }
 
-    /// Decodes whole frames into `batch`, up to one that ends the conversation.
+    /// Decodes whole frames into `batch`, until it is full or a frame ends the conversation.
     fn read_batch(&mut self, batch: &mut Vec<ClientRequest>) -> Next {
-        loop {
+        while batch.len() < BATCH {
             let frame = match cut_frame(&mut self.input, self.shared.options.frame_limit) {
                 Ok(Some(frame)) => frame,
                 Ok(None) => return Next::Continue,
@@ -321,6 +340,7 @@ impl Connection {
                 Read::End(end) => return Next::End(end),
             }
         }
+        Next::Continue
     }
 
     /// Reads a frame, and answers what concerns the connection alone.

@@ -48,7 +48,7 @@ pub(crate) struct Outbox {
 
 /// Most bytes that may wait for a client. A single reply may be larger than that; it is sent if
 /// nothing else waits.
-pub(crate) const MAX_WAITING: usize = 32 << 20;
+pub(crate) const MAX_WAITING: usize = 128 << 20;
 
 impl Outbox {
     /// Puts frames into the queue. A client that lets too much pile up loses its connection.
