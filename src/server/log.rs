@@ -8,6 +8,53 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
+/// Entries from which on applying them is left to a thread of its own: handing over costs a lone
+/// client more than it gains.
+const LARGE_BATCH: usize = 16;
+
+/// A sign that there is something in the inbox.
+#[derive(Debug, Default)]
+pub(crate) struct Sign {
+    state: Mutex<SignState>,
+    given: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct SignState {
+    given: bool,
+    closed: bool,
+}
+
+impl Sign {
+    /// Gives it.
+    pub(crate) fn give(&self) {
+        self.state.lock().given = true;
+        self.given.notify_one();
+    }
+
+    /// Lets the thread that waits for it end.
+    pub(crate) fn close(&self) {
+        self.state.lock().closed = true;
+        self.given.notify_one();
+    }
+
+    /// Waits for it and takes it; false if there will be none.
+    fn take(&self) -> bool {
+        let mut state = self.state.lock();
+        while !state.given && !state.closed {
+            self.given.wait(&mut state);
+        }
+        std::mem::take(&mut state.given)
+    }
+}
+
+/// Applies what the log thread leaves, until the sign is closed.
+pub(crate) fn apply(shared: &Arc<Shared>) {
+    while shared.apply_soon.take() {
+        shared.submit(&mut Vec::new());
+    }
+}
+
 /// Entries on their way to the log. They are bounded by the requests in work.
 #[derive(Debug, Default)]
 pub(crate) struct LogQueue {
@@ -54,11 +101,19 @@ pub(crate) fn run(shared: &Arc<Shared>, store: &dyn Store, durability: Durabilit
             shared.stop.fail(format!("the transaction log cannot be written: {error}"));
             return;
         }
-        note_sync(shared, start, batch.len());
+        let entries = batch.len();
+        note_sync(shared, start, entries);
         let last = batch.last().map(|entry| entry.zxid);
         batch.clear();
         if let Some(last) = last {
-            shared.submit(&mut vec![Input::Persisted(last)]);
+            let persisted = Input::Persisted(last);
+            if entries < LARGE_BATCH {
+                shared.submit(&mut vec![persisted]);
+            } else {
+                // The next sync need not wait until so many are applied.
+                shared.inbox.lock().push(persisted);
+                shared.apply_soon.give();
+            }
         }
     }
 }

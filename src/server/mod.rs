@@ -4,6 +4,7 @@
 //! |---|---|
 //! | tokio workers | client connections; they answer reads and run the brain with what they bring |
 //! | log | appends proposals, syncs, and runs the brain with what has become durable |
+//! | apply | runs the brain in the log's stead when much has become durable at once |
 //! | checkpoint | brings the stored tree up to date, trims the log |
 //!
 //! Locks are always taken in this order: brain, tree, watches, connections, one outbox.
@@ -36,7 +37,7 @@ use clock::Clock;
 pub(crate) use conns::Conn;
 use conns::Conns;
 pub(crate) use histogram::Distribution;
-use log::LogQueue;
+use log::{LogQueue, Sign};
 use options::Options;
 use parking_lot::{Mutex, RwLock};
 use stats::ServerStats;
@@ -103,6 +104,7 @@ pub(crate) struct Shared {
     /// Writes that have not been applied.
     outstanding: AtomicUsize,
     log: LogQueue,
+    apply_soon: Sign,
     checkpoints: CheckpointQueue,
     pub(crate) stats: ServerStats,
     /// What `stmk` set, for `gtmk`. It traces nothing: the log has its own filter.
@@ -161,7 +163,7 @@ impl Shared {
 /// A running server.
 pub struct Server {
     shared: Arc<Shared>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Threads,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
 
@@ -199,7 +201,7 @@ impl Server {
         let shared = Arc::new(assemble(config, options, recovered, address));
         shared.stats.startup_entries.add(replayed);
         shared.stats.startup_ms.add(startup_ms);
-        let threads = start_threads(&shared, Arc::new(store)).map_err(ServerError::Thread)?;
+        let threads = Threads::start(&shared, &Arc::new(store)).map_err(ServerError::Thread)?;
         let tasks = vec![
             tokio::spawn(listen::accept(Arc::clone(&shared), listener, keep_alive)),
             tokio::spawn(ticker(Arc::clone(&shared))),
@@ -241,12 +243,13 @@ impl Server {
         shared.log.close();
         let last = Arc::clone(&shared);
         let joined = tokio::task::spawn_blocking(move || {
-            let mut threads = threads.into_iter();
-            let log = threads.next().map(JoinHandle::join);
+            // Each has done its work when what feeds it has ended.
+            let log = threads.log.join();
+            last.apply_soon.close();
+            let apply = threads.apply.join();
             last.checkpoint_all();
             last.checkpoints.close();
-            let rest = threads.map(JoinHandle::join);
-            rest.chain(log).all(|ended| ended.is_ok())
+            [log, apply, threads.checkpoint.join()].iter().all(Result::is_ok)
         });
         let clean = joined.await.unwrap_or(false);
         shared.stop.reason().map_err(ServerError::Stopped)?;
@@ -277,21 +280,25 @@ async fn ticker(shared: Arc<Shared>) {
     }
 }
 
-/// The log thread comes first.
-fn start_threads(
-    shared: &Arc<Shared>,
-    store: Arc<RocksStore>,
-) -> std::io::Result<Vec<JoinHandle<()>>> {
-    let (log_shared, log_store) = (Arc::clone(shared), Arc::clone(&store));
-    let log = std::thread::Builder::new().name("log".to_owned()).spawn(move || {
-        let durability = log_shared.options.durability;
-        log::run(&log_shared, &*log_store, durability);
-    })?;
-    let shared = Arc::clone(shared);
-    let checkpoint = std::thread::Builder::new()
-        .name("checkpoint".to_owned())
-        .spawn(move || checkpoints::run(&shared, &*store))?;
-    Ok(vec![log, checkpoint])
+/// The threads of a server besides the runtime's.
+struct Threads {
+    log: JoinHandle<()>,
+    apply: JoinHandle<()>,
+    checkpoint: JoinHandle<()>,
+}
+
+impl Threads {
+    fn start(shared: &Arc<Shared>, store: &Arc<RocksStore>) -> std::io::Result<Self> {
+        let spawn = |name: &str, run: fn(&Arc<Shared>, &RocksStore)| {
+            let (shared, store) = (Arc::clone(shared), Arc::clone(store));
+            std::thread::Builder::new().name(name.to_owned()).spawn(move || run(&shared, &store))
+        };
+        Ok(Self {
+            log: spawn("log", |shared, store| log::run(shared, store, shared.options.durability))?,
+            apply: spawn("apply", |shared, _| log::apply(shared))?,
+            checkpoint: spawn("checkpoint", |shared, store| checkpoints::run(shared, store))?,
+        })
+    }
 }
 
 fn assemble(config: Config, options: Options, recovered: Recovered, address: SocketAddr) -> Shared {
@@ -319,6 +326,7 @@ fn assemble(config: Config, options: Options, recovered: Recovered, address: Soc
         touched: Mutex::default(),
         outstanding: AtomicUsize::new(0),
         log: LogQueue::default(),
+        apply_soon: Sign::default(),
         checkpoints: CheckpointQueue::default(),
         stats: ServerStats::default(),
         trace_mask: AtomicI64::new(TRACE_MASK),

@@ -102,7 +102,7 @@ impl View<'_> {
 }
 
 /// Flushed files that are merged into one run at a time.
-const L0_FILES: i32 = 16;
+const L0_FILES: i32 = 48;
 
 impl TreeDb {
     pub(super) fn open(dir: &Path, options: &RocksOptions) -> Result<Self, StoreError> {
