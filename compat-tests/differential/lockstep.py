@@ -206,6 +206,14 @@ class Lockstep:
             side.read_until_end(side.connections[name], seconds)
         self._finish(f"{name} awaits the end")
 
+    def restart(self, kill: bool = False) -> None:
+        """Restarts both servers with their data; every connection is lost, sessions are not."""
+        for side in self.sides:
+            for connection in side.connections.values():
+                connection.close()
+            side.server.restart(kill)
+        self._finish("the servers are killed and started" if kill else "the servers restart")
+
     def fence(self) -> None:
         """Reads what has happened on every connection."""
         self._finish("fence")
