@@ -15,10 +15,13 @@ class Difference(Exception):
 
 
 class Lockstep:
-    """The two servers and the steps that a case is made of."""
+    """The two servers and the steps that a case is made of.
 
-    def __init__(self, first: Side, second: Side, root: str = "", recorder=None):
-        self.sides = (first, second)
+    With one server alone nothing is compared; that is for recording.
+    """
+
+    def __init__(self, *sides: Side, root: str = "", recorder=None):
+        self.sides = sides
         self.root = root
         self.recorder = recorder
         self.steps = 0
@@ -237,7 +240,7 @@ class Lockstep:
             side.lines.clear()
         if self.recorder is not None:
             self.recorder(self.steps, label, said)
-        if said[0] != said[1]:
+        if said[0] != said[-1]:
             self.differences.append(self._describe(label, said))
 
     def _describe(self, label: str, said: list[list[str]]) -> str:
