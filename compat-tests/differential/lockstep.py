@@ -198,16 +198,19 @@ class Lockstep:
         self._finish(f"{name} listens {seconds} s")
 
     def await_event(self, name: str, seconds: float = 30) -> None:
-        """Waits for an event that comes with time, such as the end of a session."""
+        """Waits for an event that comes with time, such as the end of a session.
+
+        Nothing is pinged, as the next such thing may have happened or not.
+        """
         for side in self.sides:
             side.read_until_event(side.connections[name], seconds)
-        self._finish(f"{name} awaits an event")
+        self._finish(f"{name} awaits an event", ping=False)
 
     def await_end(self, name: str, seconds: float = 30) -> None:
         """Waits until the server closes the connection."""
         for side in self.sides:
             side.read_until_end(side.connections[name], seconds)
-        self._finish(f"{name} awaits the end")
+        self._finish(f"{name} awaits the end", ping=False)
 
     def restart(self, kill: bool = False) -> None:
         """Restarts both servers with their data; every connection is lost, sessions are not."""
@@ -216,6 +219,12 @@ class Lockstep:
                 connection.close()
             side.server.restart(kill)
         self._finish("the servers are killed and started" if kill else "the servers restart")
+
+    def let_ping(self, pingable: bool) -> None:
+        """Whether steps ping the connections that are open now."""
+        for side in self.sides:
+            for connection in side.connections.values():
+                connection.pingable = pingable
 
     def fence(self) -> None:
         """Reads what has happened on every connection."""
@@ -229,8 +238,8 @@ class Lockstep:
 
     # Comparing.
 
-    def _finish(self, label: str, sort_events: bool = False) -> None:
-        asked = [side.send_pings() for side in self.sides]
+    def _finish(self, label: str, sort_events: bool = False, ping: bool = True) -> None:
+        asked = [side.send_pings() if ping else [] for side in self.sides]
         for side, connections in zip(self.sides, asked, strict=True):
             for connection in connections:
                 side.read_replies(connection)
