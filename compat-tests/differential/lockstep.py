@@ -15,10 +15,13 @@ class Difference(Exception):
 
 
 class Lockstep:
-    """The two servers and the steps that a case is made of."""
+    """The two servers and the steps that a case is made of.
 
-    def __init__(self, first: Side, second: Side, root: str = "", recorder=None):
-        self.sides = (first, second)
+    With one server alone nothing is compared; that is for recording.
+    """
+
+    def __init__(self, *sides: Side, root: str = "", recorder=None):
+        self.sides = sides
         self.root = root
         self.recorder = recorder
         self.steps = 0
@@ -195,16 +198,33 @@ class Lockstep:
         self._finish(f"{name} listens {seconds} s")
 
     def await_event(self, name: str, seconds: float = 30) -> None:
-        """Waits for an event that comes with time, such as the end of a session."""
+        """Waits for an event that comes with time, such as the end of a session.
+
+        Nothing is pinged, as the next such thing may have happened or not.
+        """
         for side in self.sides:
             side.read_until_event(side.connections[name], seconds)
-        self._finish(f"{name} awaits an event")
+        self._finish(f"{name} awaits an event", ping=False)
 
     def await_end(self, name: str, seconds: float = 30) -> None:
         """Waits until the server closes the connection."""
         for side in self.sides:
             side.read_until_end(side.connections[name], seconds)
-        self._finish(f"{name} awaits the end")
+        self._finish(f"{name} awaits the end", ping=False)
+
+    def restart(self, kill: bool = False) -> None:
+        """Restarts both servers with their data; every connection is lost, sessions are not."""
+        for side in self.sides:
+            for connection in side.connections.values():
+                connection.close()
+            side.server.restart(kill)
+        self._finish("the servers are killed and started" if kill else "the servers restart")
+
+    def let_ping(self, pingable: bool) -> None:
+        """Whether steps ping the connections that are open now."""
+        for side in self.sides:
+            for connection in side.connections.values():
+                connection.pingable = pingable
 
     def fence(self) -> None:
         """Reads what has happened on every connection."""
@@ -218,8 +238,8 @@ class Lockstep:
 
     # Comparing.
 
-    def _finish(self, label: str, sort_events: bool = False) -> None:
-        asked = [side.send_pings() for side in self.sides]
+    def _finish(self, label: str, sort_events: bool = False, ping: bool = True) -> None:
+        asked = [side.send_pings() if ping else [] for side in self.sides]
         for side, connections in zip(self.sides, asked, strict=True):
             for connection in connections:
                 side.read_replies(connection)
@@ -229,7 +249,7 @@ class Lockstep:
             side.lines.clear()
         if self.recorder is not None:
             self.recorder(self.steps, label, said)
-        if said[0] != said[1]:
+        if said[0] != said[-1]:
             self.differences.append(self._describe(label, said))
 
     def _describe(self, label: str, said: list[list[str]]) -> str:

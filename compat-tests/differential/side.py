@@ -27,8 +27,10 @@ def password_of(session: int) -> bytes:
 class Connection:
     """One TCP connection, before and after its handshake."""
 
-    def __init__(self, name: str, address):
+    def __init__(self, name: str, address, tap=None):
         self.name = name
+        # Told of every frame: direction, name of the connection, bytes.
+        self._tap = tap
         self.socket = socket.socket()
         self.socket.settimeout(REPLY_SECONDS)
         self.open = True
@@ -49,6 +51,8 @@ class Connection:
 
     def send_bytes(self, data: bytes) -> None:
         """Sends as it is. That the other end is gone shows when reading."""
+        if self._tap is not None:
+            self._tap(">", self.name, data)
         try:
             self.socket.sendall(data)
         except OSError:
@@ -77,6 +81,8 @@ class Connection:
                 if len(self._received) >= 4 + length:
                     frame = self._received[4:4 + length]
                     self._received = self._received[4 + length:]
+                    if self._tap is not None:
+                        self._tap("<", self.name, frame)
                     return frame
             chunk = self._more(deadline)
             if not chunk:
@@ -104,9 +110,10 @@ class Connection:
 class Side:
     """A server under comparison."""
 
-    def __init__(self, label: str, server):
+    def __init__(self, label: str, server, tap=None):
         self.label = label
         self.server = server
+        self._tap = tap
         self.names = decode.Names()
         self.connections: dict[str, Connection] = {}
         # Session name -> (id, password) of every session that may still live.
@@ -130,7 +137,7 @@ class Side:
         old = self.connections.get(name)
         if old is not None and old.open:
             old.close()
-        connection = Connection(name, (self.server.host, self.server.port))
+        connection = Connection(name, (self.server.host, self.server.port), self._tap)
         self.connections[name] = connection
         return connection
 

@@ -75,6 +75,21 @@ PROFILES = {
             "4lw.commands.whitelist": "*",
             "DigestAuthenticationProvider.superDigest": SUPER_DIGEST,
         }, {"znode.container.checkIntervalMs": "3600000"}),
+        # Restarted by its cases; sessions can expire in a test.
+        Profile("restarted", {
+            "tickTime": "500",
+            "maxClientCnxns": "0",
+            "extendedTypesEnabled": "true",
+            "4lw.commands.whitelist": "*",
+        }),
+        # What is seldom configured otherwise.
+        Profile("variant", {
+            "tickTime": "2000",
+            "DigestAuthenticationProvider.digestAlg": "SHA-256",
+            "4lw.commands.whitelist": "ruok, stat,isro",
+            "nio.sessionlessCnxnTimeout": "1000",
+            "closeSessionTxn.enabled": "false",
+        }, {"jute.maxbuffer": "5000"}),
         # No ACL is checked at all.
         Profile("open", {"tickTime": "2000", "skipACL": "yes"}),
     ]

@@ -68,6 +68,13 @@ class Server:
                     raise
         raise AssertionError("unreachable")
 
+    def restart(self, kill: bool) -> None:
+        """Ends it, by force or not, and starts it with the data and the port it had."""
+        if kill:
+            self._process.kill()
+        self._end_process()
+        self._run()
+
     def _launch(self) -> None:
         self._directory = Path(tempfile.mkdtemp(prefix=f"compat-{self.kind}-"))
         self.port = free_port()
@@ -77,9 +84,12 @@ class Server:
                 **self.profile.keys}
         config.write_text("".join(f"{key}={value}\n" for key, value in keys.items()))
         (self._directory / "data").mkdir()
-        command, environment = self._command(config, self.profile)
+        self._run()
+
+    def _run(self) -> None:
+        command, environment = self._command(self._directory / "zoo.cfg", self.profile)
         self.log = self._directory / "log"
-        with self.log.open("wb") as log:
+        with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._directory,
                 env={**os.environ, **environment})
@@ -118,9 +128,8 @@ class Server:
         """Its process id."""
         return self._process.pid
 
-    def stop(self) -> None:
-        """Ends the process that `start` made, and removes its data."""
-        if self._process is not None and self._process.poll() is None:
+    def _end_process(self) -> None:
+        if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
             try:
                 self._process.wait(STOP_SECONDS)
@@ -128,6 +137,10 @@ class Server:
                 self._process.kill()
                 self._process.wait()
         self._process = None
+
+    def stop(self) -> None:
+        """Ends the process that `start` made, and removes its data."""
+        self._end_process()
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
             self._directory = None

@@ -9,7 +9,7 @@ from importlib import import_module
 
 # The words come early: a quota with an odd text breaks Apache's mntr.
 GROUPS = ["connecting", "words", "framing", "creating", "changing", "reading", "multis",
-          "watching", "access", "quotas", "ephemerals", "expiring"]
+          "watching", "access", "quotas", "ephemerals", "expiring", "restarting", "variants"]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""delete, setData, setACL and getACL: versions, the order of errors, and what a Stat shows after."""
+"""delete, setData, setACL and getACL: versions, the order of errors, and what a Stat shows."""
 
 from differential import protocol as p
 from differential.cases import case

@@ -94,7 +94,8 @@ def quota_of_the_nearest_ancestor(t):
         t.call("ctl", p.create(r + path))
     set_quota(t, f"{r}/a", b"count=-1,bytes=-1=;countHardLimit=3")
     t.call("ctl", p.create(f"{quota_node(r)}/a/b"),
-           p.create(f"{quota_node(r)}/a/b/zookeeper_limits", b"count=-1,bytes=-1=;countHardLimit=9"),
+           p.create(f"{quota_node(r)}/a/b/zookeeper_limits",
+                    b"count=-1,bytes=-1=;countHardLimit=9"),
            p.create(f"{quota_node(r)}/a/b/zookeeper_stats", b""))
     for at in range(4):
         t.each("ctl", p.create(f"{r}/a/b/{at}"), p.create(f"{r}/a/{at}"), p.create(f"{r}/ab/{at}"))

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from kazoo.client import KazooClient
 
 WAIT_SECONDS = 30
-MODULES = ["znodes", "access", "transactions", "watching", "sessions", "recipes", "large"]
+MODULES = ["znodes", "access", "transactions", "watching", "sessions", "recipes", "contested", "large"]
 SUPER = "super:secret"
 
 _scenarios = []

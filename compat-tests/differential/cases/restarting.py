@@ -1,0 +1,139 @@
+"""What servers know after they were stopped or killed: everything they have answered."""
+
+import time
+
+from differential import protocol as p
+from differential.cases import case
+
+
+def come_back(t, *names: str):
+    """Takes sessions up again after a restart."""
+    for name in names:
+        t.connect(name, session=name)
+
+
+def _kept(kill: bool):
+    def run(t):
+        r = t.root
+        t.connect("a")
+        t.call("a", p.create(f"{r}/p", b"data"), p.create(f"{r}/p/x", None),
+               p.create(f"{r}/s-", flags=p.SEQUENTIAL), p.create_container(f"{r}/c", b"c"),
+               p.create_ttl(f"{r}/t", 10**8, b"t"), p.create(f"{r}/e", b"e", p.EPHEMERAL),
+               p.set_data(f"{r}/p", b"changed"), p.set_acl(f"{r}/p", p.OPEN + p.READ_ONLY),
+               p.delete(f"{r}/p/x"), p.create(f"{r}/gone"), p.delete(f"{r}/gone"),
+               p.multi(p.create(f"{r}/m"), p.set_data(f"{r}/m", b"1")),
+               p.multi(p.create(f"{r}/n"), p.check("/none")), p.create(f"{r}/no/such"))
+        t.restart(kill)
+        come_back(t, "ctl", "a")
+        paths = [r, *(f"{r}/{name}" for name in ["p", "c", "t", "e", "m", "n", "s-0000000001"])]
+        for path in paths:
+            t.call("ctl", p.get_data(path), p.get_acl(path), p.get_children2(path))
+        t.call("a", p.get_ephemerals("/"), p.create(f"{r}/s-", flags=p.SEQUENTIAL),
+               p.create2(f"{r}/after"), p.set_data(f"{r}/p", b"again", 1))
+        t.close("a")
+        t.call("ctl", p.get_children2(r))
+    run.__name__ = "restart_keeps_everything" + ("_though_killed" if kill else "")
+    case(run, profile="restarted")
+
+
+_kept(False)
+_kept(True)
+
+
+@case(profile="restarted")
+def restart_twice_with_writes_between(t):
+    for at in range(3):
+        t.call("ctl", p.create(f"{t.root}/{at}"), p.set_data(t.root, str(at).encode(), at))
+        t.restart(kill=at == 1)
+        come_back(t, "ctl")
+    t.call("ctl", p.get_children2(t.root), p.get_data(t.root), p.create2(f"{t.root}/last"))
+
+
+@case(profile="restarted")
+def restart_forgets_watches_and_auth(t):
+    t.connect("a")
+    t.call("a", p.auth("digest", b"u:p"), p.get_data(t.root, True), p.add_watch(t.root))
+    t.restart()
+    come_back(t, "ctl", "a")
+    t.call("a", p.who_am_i(), p.check_watches(t.root, p.ANY))
+    t.call("ctl", p.set_data(t.root, b"1"))
+    t.call("a", p.set_watches(0, [t.root]))
+
+
+@case(profile="restarted")
+def restart_and_zxid_ahead(t):
+    t.restart()
+    t.connect("b", seen=10**6)
+    come_back(t, "ctl")
+    t.connect("b", seen=0)
+
+
+@case(profile="restarted")
+def restart_and_wrong_password(t):
+    t.connect("a")
+    t.call("a", p.create(f"{t.root}/e", flags=p.EPHEMERAL))
+    t.restart(kill=True)
+    t.connect("b", session="a", password=b"x" * 16)
+    come_back(t, "ctl", "a")
+    t.call("a", p.exists(f"{t.root}/e"))
+
+
+@case(profile="restarted")
+def restart_and_closed_session(t):
+    t.connect("a")
+    for side in t.sides:
+        side.gone = side.sessions["a"]
+    t.close("a")
+    t.restart()
+    for side in t.sides:
+        side.sessions["gone"] = side.gone
+    come_back(t, "ctl")
+    t.connect("b", session="gone")
+
+
+@case(profile="restarted")
+def restart_and_session_that_does_not_come_back(t):
+    """Its time starts anew with the server; then it and its ephemerals go."""
+    t.connect("a", timeout=1500)
+    t.call("a", p.create(f"{t.root}/e", flags=p.EPHEMERAL))
+    t.restart()
+    come_back(t, "ctl")
+    t.call("ctl", p.exists(f"{t.root}/e", True))
+    t.await_event("ctl")
+    t.call("ctl", p.exists(f"{t.root}/e"))
+    t.connect("a", session="a")
+
+
+@case(profile="restarted")
+def restart_keeps_quotas(t):
+    at = f"/zookeeper/quota{t.root}"
+    t.call("ctl", p.create(at), p.create(f"{at}/zookeeper_limits", b"count=3,bytes=30"),
+           p.create(f"{at}/zookeeper_stats", b"count=0,bytes=0"), p.create(f"{t.root}/x", b"12345"))
+    t.restart()
+    come_back(t, "ctl")
+    t.call("ctl", p.get_data(f"{at}/zookeeper_stats"), p.create(f"{t.root}/y", b"1"),
+           p.delete(f"{t.root}/x"), p.get_data(f"{at}/zookeeper_stats"))
+
+
+@case(profile="restarted")
+def restart_keeps_many(t):
+    t.connect("a")
+    t.call("a", p.multi(*[p.create(f"{t.root}/{n:04}", b"x" * 50) for n in range(1000)]))
+    t.call("a", *[p.create(f"{t.root}/e{n}", flags=p.EPHEMERAL) for n in range(100)])
+    t.restart(kill=True)
+    come_back(t, "ctl", "a")
+    t.call("ctl", p.get_children2(t.root), p.get_all_children_number(t.root))
+    t.close("a")
+    t.call("ctl", p.get_children2(t.root))
+
+
+@case(profile="restarted")
+def restart_and_sessions_timeouts(t):
+    t.connect("short", timeout=1500)
+    t.connect("long", timeout=9000)
+    t.restart()
+    come_back(t, "ctl", "short", "long")
+    for _ in range(4):
+        time.sleep(0.6)
+        t.fence()
+    t.call("short", p.exists(t.root))
