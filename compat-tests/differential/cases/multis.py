@@ -224,7 +224,8 @@ def multi_with_several_faults(t):
     faults = [p.create(f"{r}/f", flags=9), p.create2(f"{r}/t", flags=p.TTL),
               p.create_container(f"{r}/c", flags=p.TTL), p.create_ttl(f"{r}/l", 0),
               p.create_ttl(f"{r}/p", 10, flags=0), p.create(f"{r}/a", acl=None),
-              p.create2(f"{r}/e", acl=[]), p.create(None), p.exists(r)]
+              p.create2(f"{r}/e", acl=[]), p.create(None), p.exists(r),
+              p.create_ttl(f"{r}/n", 10, acl=None), p.create_ttl(f"{r}/b", 10, flags=9)]
     for first in faults:
         for second in faults:
             t.call("ctl", p.multi(first, second))
