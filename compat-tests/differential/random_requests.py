@@ -59,7 +59,7 @@ class Requests:
 
     Never made, because the reference does not survive them: limits of the quota of the root,
     statistics or limits of a quota that are no numbers, a TTL of -1 with flags of no TTL, null
-    paths and TTL flags of an operation without TTL in a multi. Nor made, because Zabra refuses
+    paths in a multi. Nor made, because Zabra refuses
     them on purpose: deleteContainer and createSession from a client.
     """
 
@@ -171,7 +171,7 @@ class Requests:
             return p.create_container(path, data, flags, acl)
         flags = rng.choice((0, 0, 0, 0, 0, 1, 1, 1, 2, 3, 3))
         if self.chance(3):
-            flags = rng.choice((4, 7, -1) if within else (4, 5, 6, 7, -1))
+            flags = rng.choice((4, 5, 6, 7, -1))
         return p.create(path, data, flags, acl, op)
 
     def _create_ttl(self, path, data, acl) -> p.Request:

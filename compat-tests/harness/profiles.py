@@ -25,7 +25,9 @@ class Profile:
 
     name: str
     keys: dict[str, str] = field(default_factory=dict)
-    flags: dict[str, str] = field(default_factory=dict)
+    # Unless told otherwise a server removes no containers, for it does so when it likes.
+    flags: dict[str, str] = field(
+        default_factory=lambda: {"znode.container.checkIntervalMs": "3600000"})
 
 
 PROFILES = {
@@ -74,7 +76,7 @@ PROFILES = {
             "forceSync": "no",
             "4lw.commands.whitelist": "*",
             "DigestAuthenticationProvider.superDigest": SUPER_DIGEST,
-        }, {"znode.container.checkIntervalMs": "3600000"}),
+        }),
         # Restarted by its cases; sessions can expire in a test.
         Profile("restarted", {
             "tickTime": "500",

@@ -26,6 +26,29 @@ impl MultiOp {
     pub const fn is_read(&self) -> bool {
         matches!(self, Self::GetData(_) | Self::GetChildren(_))
     }
+
+    /// The create, but for createTTL, which ZooKeeper looks at later.
+    const fn plain_create(&self) -> Option<&CreateOp> {
+        match self {
+            Self::Create(create) if !matches!(create.op, OpCode::CreateTtl) => Some(create),
+            _ => None,
+        }
+    }
+
+    /// ZK: `CreateOptions`, made while the request is read, wants a list.
+    fn lacks_acl(&self) -> bool {
+        self.plain_create().is_some_and(|create| create.acl.is_none())
+    }
+
+    /// ZK: `MultiOperationRecord` wants a mode that exists and, once there is a list,
+    /// `CreateOptions` wants one that needs no time to live.
+    fn check_mode(&self) -> Result<(), DecodeError> {
+        let Some(create) = self.plain_create() else { return Ok(()) };
+        match CreateMode::from_number(create.flags) {
+            Some(mode) if !mode.is_ttl() || create.acl.is_none() => Ok(()),
+            _ => Err(DecodeError::UnknownVariant(create.flags)),
+        }
+    }
 }
 
 /// The operations of a multi (all writes) or a multiRead (all reads).
@@ -36,18 +59,11 @@ pub struct MultiRequest {
 }
 
 impl MultiRequest {
-    /// Whether ZooKeeper stumbles over a create without an access control list while it reads the
-    /// request. With createTTL it does not, and a mode that does not exist stops it before that.
+    /// Whether it ends with a create that has no access control list, over which ZooKeeper stumbles
+    /// so that it looks at nothing behind it.
     #[must_use]
     pub fn lacks_acl(&self) -> bool {
-        let creates = self.ops.iter().filter_map(|op| match op {
-            MultiOp::Create(create) if create.op != OpCode::CreateTtl => Some(create),
-            _ => None,
-        });
-        let mut stumbles = creates.filter(|create| {
-            CreateMode::from_number(create.flags).is_none() || create.acl.is_none()
-        });
-        stumbles.next().is_some_and(|create| CreateMode::from_number(create.flags).is_some())
+        self.ops.last().is_some_and(MultiOp::lacks_acl)
     }
 }
 
@@ -60,6 +76,11 @@ impl Decode for MultiRequest {
                 return Ok(Self { ops });
             }
             let op = decode_op(header.op, input)?;
+            op.check_mode()?;
+            if op.lacks_acl() {
+                ops.push(op);
+                return Ok(Self { ops });
+            }
             // ZK: MultiOperationRecord refuses to mix reads and writes.
             if ops.first().is_some_and(|first| first.is_read() != op.is_read()) {
                 return Err(DecodeError::UnknownVariant(header.op));

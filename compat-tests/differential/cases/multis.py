@@ -218,6 +218,21 @@ def multi_with_null_acl_id(t):
 
 
 @case
+def multi_with_several_faults(t):
+    """The first fault that is found decides whether the request takes a zxid."""
+    r = t.root
+    faults = [p.create(f"{r}/f", flags=9), p.create2(f"{r}/t", flags=p.TTL),
+              p.create_container(f"{r}/c", flags=p.TTL), p.create_ttl(f"{r}/l", 0),
+              p.create_ttl(f"{r}/p", 10, flags=0), p.create(f"{r}/a", acl=None),
+              p.create2(f"{r}/e", acl=[]), p.create(None), p.exists(r),
+              p.create_ttl(f"{r}/n", 10, acl=None), p.create_ttl(f"{r}/b", 10, flags=9)]
+    for first in faults:
+        for second in faults:
+            t.call("ctl", p.multi(first, second))
+    state(t)
+
+
+@case
 def multi_permissions_of_a_node_made_in_it(t):
     r = t.root
     t.call("ctl", p.multi(p.create(f"{r}/p", acl=p.READ_ONLY), p.create(f"{r}/p/x")))
