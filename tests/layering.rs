@@ -43,7 +43,7 @@ const RULES: [Rule; 15] = [
         &["client", "disk"], "the store, sockets, clocks, threads"),
     rule('5', "server",
         &["admin", "auth", "config", "prep", "proto", "replica", "session", "store", "tree",
-            "types", "watch"],
+            "types", "watch", "zab"],
         &["client", "disk"], "how transactions are made and decided"),
     rule('5', "admin",
         &["config", "proto", "server", "session", "store", "tree", "types", "watch"], &[],

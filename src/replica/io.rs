@@ -2,6 +2,7 @@
 
 use crate::proto::{OpCode, Request};
 use crate::types::{ConnId, ErrorCode, Id, SessionId, Zxid};
+use crate::zab;
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -64,8 +65,8 @@ pub enum Input {
     /// These sessions have been heard of, by connections that were granted these timeouts in
     /// milliseconds.
     Touched(Vec<(SessionId, i32)>),
-    /// The log is durable up to here.
-    Persisted(Zxid),
+    /// The log, the other servers or their learners have something to say.
+    Quorum(zab::Input),
     /// Time has passed.
     Tick,
 }
@@ -88,8 +89,8 @@ pub enum CloseReason {
 /// What is to be done outside, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Append to the log; then say [`Input::Persisted`].
-    Append(Zxid, Bytes),
+    /// For the log or the other servers.
+    Quorum(zab::Action),
     /// A session is open on this connection: send the answer to its first frame and read on.
     Established {
         /// The connection.

@@ -6,7 +6,7 @@
 //! random source of its own: a simulator runs exactly this code.
 //!
 //! A request travels thus: [`Replica::handle`] makes a transaction of a write and an
-//! [`Effect::Append`]; once the log says [`Input::Persisted`], [`Replica::apply`] changes the tree,
+//! an append to the log; once that is decided, [`Replica::apply`] changes the tree,
 //! fires watches and answers. Reads that come behind a write of their connection wait for it.
 
 mod clients;
@@ -34,7 +34,7 @@ use crate::types::{
     ConnId, ErrorCode, Id, Map, Moment, Now, ServerId, SessionId, Xid, Zxid, perms,
 };
 use crate::watch::{Notice, Watches, WhichAcl};
-use crate::zab::Broadcast;
+use crate::zab::{self, Peer};
 use bytes::{Bytes, BytesMut};
 use clients::{Client, Waiting};
 use std::collections::VecDeque;
@@ -105,7 +105,7 @@ pub struct Replica {
     sessions: Sessions,
     session_ids: SessionIds,
     prep: Prep,
-    zab: Broadcast,
+    zab: Peer,
     proposals: VecDeque<Proposal>,
     clients: Map<ConnId, Client>,
     session_changes: SessionChanges,
@@ -114,6 +114,8 @@ pub struct Replica {
     /// Scratch space of [`Replica::apply`].
     changes: Vec<Change>,
     notices: Vec<Notice>,
+    /// Scratch space for what comes from the broadcast.
+    outputs: Vec<zab::Output>,
 }
 
 impl Replica {
@@ -135,7 +137,7 @@ impl Replica {
             sessions,
             session_ids: SessionIds::new(options.server_id, now.wall),
             prep: Prep::new(options.prep.clone()),
-            zab: Broadcast::alone(tree.last_zxid()),
+            zab: Peer::alone(tree.last_zxid()),
             proposals: VecDeque::new(),
             clients: Map::default(),
             session_changes,
@@ -143,6 +145,7 @@ impl Replica {
             next_reaping: now.mono.plus(options.reaper.check_interval_ms),
             changes: Vec::new(),
             notices: Vec::new(),
+            outputs: Vec::new(),
             options,
         }
     }
@@ -170,7 +173,7 @@ impl Replica {
             }
             Input::Closed(conn) => self.handle_closed(watches, conn),
             Input::Touched(sessions) => self.handle_touched(&sessions, now),
-            Input::Persisted(zxid) => self.zab.persisted(zxid),
+            Input::Quorum(input) => self.handle_quorum(input, now, out),
             Input::Tick => self.handle_tick(tree, now, out),
         }
     }
@@ -272,7 +275,7 @@ impl Replica {
     /// Makes a transaction of a wish, refused or not, and sends it to the log.
     fn propose(&mut self, tree: &Tree, wish: Wish<'_>, now: Now, out: &mut Vec<Effect>) {
         let Wish { session, xid, request, identities, origin } = wish;
-        let zxid = self.zab.propose();
+        let Some(zxid) = self.zab.next_zxid() else { return };
         let cxid = Xid(xid);
         let txn = match request {
             Ok(request) => {
@@ -281,8 +284,24 @@ impl Replica {
             }
             Err(code) => self.prep.refuse(session, cxid, *code, zxid, now.wall),
         };
-        out.push(Effect::Append(zxid, txn.to_bytes()));
+        self.zab.propose(zxid, txn.to_bytes(), &mut self.outputs);
+        self.carry_over(out);
         self.proposals.push_back(Proposal { zxid, txn, origin });
+    }
+
+    /// The log, the other servers or their learners have something to say.
+    fn handle_quorum(&mut self, input: zab::Input, now: Now, out: &mut Vec<Effect>) {
+        self.zab.handle(input, now.mono, &mut self.outputs);
+        self.carry_over(out);
+    }
+
+    fn carry_over(&mut self, out: &mut Vec<Effect>) {
+        for output in self.outputs.drain(..) {
+            match output {
+                zab::Output::Do(action) => out.push(Effect::Quorum(action)),
+                zab::Output::Tell(_) => {}
+            }
+        }
     }
 
     fn answer(

@@ -10,6 +10,7 @@ use crate::replica::{Effect, Input};
 use crate::store::{Checkpoint, CheckpointKind, LogEntry};
 use crate::tree::Tree;
 use crate::types::{ConnId, Moment, Now};
+use crate::zab::Action;
 use jute::disk::TreeMark;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -104,7 +105,10 @@ impl Shared {
         self.conns.with(|find| {
             for effect in effects.drain(..) {
                 match effect {
-                    Effect::Append(zxid, payload) => entries.push(LogEntry { zxid, payload }),
+                    Effect::Quorum(Action::Append(zxid, payload)) => {
+                        entries.push(LogEntry { zxid, payload });
+                    }
+                    Effect::Quorum(_) => {}
                     Effect::Reply(id, frame) => {
                         to_conn(find, woken, id, |conn| self.reply(conn, &frame, now.mono));
                     }

@@ -3,6 +3,7 @@
 use super::Shared;
 use crate::replica::Input;
 use crate::store::{Durability, LogEntry, Store};
+use crate::zab;
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -106,7 +107,7 @@ pub(crate) fn run(shared: &Arc<Shared>, store: &dyn Store, durability: Durabilit
         let last = batch.last().map(|entry| entry.zxid);
         batch.clear();
         if let Some(last) = last {
-            let persisted = Input::Persisted(last);
+            let persisted = Input::Quorum(zab::Input::Persisted(last));
             if entries < LARGE_BATCH {
                 shared.submit(&mut vec![persisted]);
             } else {

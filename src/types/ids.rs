@@ -36,6 +36,11 @@ id! {
     ConnId(u64)
 }
 
+id! {
+    /// A connection between a leader and a learner, never reused while the server runs.
+    LinkId(u64)
+}
+
 impl Zxid {
     /// Before the first transaction.
     pub const ZERO: Self = Self(0);

@@ -11,7 +11,7 @@ pub mod perms;
 mod time;
 
 pub use error_code::ErrorCode;
-pub use ids::{ConnId, Epoch, ServerId, SessionId, Xid, Zxid};
+pub use ids::{ConnId, Epoch, LinkId, ServerId, SessionId, Xid, Zxid};
 pub use jute::client::{Acl, Id, Stat};
 pub use map::{Map, Set};
 pub use owner::{EphemeralOwner, ExtendedTypes};

@@ -4,6 +4,14 @@
 //! own, whose quorum is itself: what it has made durable is decided. Elections, learners and larger
 //! quorums join it in this module; nothing else has to know how a decision comes about.
 
+mod io;
+mod peer;
+mod quorum;
+
+pub use io::{Action, Epochs, Event, Input, LinkError, Output, Serving};
+pub use peer::{Found, LearnerStatus, Peer, PeerOptions, Role, Status};
+pub use quorum::Ensemble;
+
 use crate::types::Zxid;
 
 /// The leader's side of the broadcast.

@@ -18,6 +18,7 @@ use zabra::store::{
 use zabra::tree::{Tree, TreeOptions, node_digest};
 use zabra::types::{ConnId, ExtendedTypes, Moment, Now, ServerId, SessionId, Zxid};
 use zabra::watch::Watches;
+use zabra::zab;
 
 const TREE: TreeOptions = TreeOptions { extended_types: ExtendedTypes::On, digest: true };
 const CLIENTS: usize = 4;
@@ -200,7 +201,7 @@ impl World {
         let count = 1 + self.random.below(self.queue.len());
         let entries: Vec<_> = self.queue.drain(..count).collect();
         self.store.append(&entries, Durability::Synced).expect("the store works");
-        self.input(Input::Persisted(entries[count - 1].zxid));
+        self.input(Input::Quorum(zab::Input::Persisted(entries[count - 1].zxid)));
         let mut effects = Vec::new();
         self.replica.apply(&mut self.tree, &mut self.watches, self.now, &mut effects);
         self.oracle.apply_to(self.tree.last_zxid(), &mut self.coverage);
@@ -216,10 +217,11 @@ impl World {
     fn carry_out(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::Append(zxid, payload) => {
+                Effect::Quorum(zab::Action::Append(zxid, payload)) => {
                     self.oracle.append(zxid, payload.clone());
                     self.queue.push(LogEntry { zxid, payload });
                 }
+                Effect::Quorum(action) => panic!("a server alone has nobody to {action:?}"),
                 Effect::Established { conn, session, .. } => {
                     let live = self.replica.sessions().get(session).copied();
                     let live = live.expect("an open session is known");

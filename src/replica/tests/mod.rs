@@ -19,6 +19,7 @@ use crate::types::{
     Acl, ConnId, ErrorCode, ExtendedTypes, Id, Moment, Now, ServerId, SessionId, Set, Zxid, perms,
 };
 use crate::watch::Watches;
+use crate::zab;
 use bytes::{Buf, Bytes};
 use jute::client::{
     PathOnly, PathVersion, PathWatch, RawAcl, RawId, ReplyHeader, SetDataRequest, WatcherEvent,
@@ -137,10 +138,11 @@ impl Bench {
     fn carry_out(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::Append(zxid, payload) => {
+                Effect::Quorum(zab::Action::Append(zxid, payload)) => {
                     self.unsynced.push(zxid);
                     self.log.push((zxid, payload));
                 }
+                Effect::Quorum(action) => panic!("a server alone has nobody to {action:?}"),
                 Effect::Established { conn, session, timeout_ms, frame } => {
                     let seen = self.read(conn, frame);
                     let expected = Seen::Welcome(session, timeout_ms, password(session).to_vec());
@@ -191,7 +193,7 @@ impl Bench {
     fn sync_some(&mut self, entries: usize) {
         let last = self.unsynced.drain(..entries).next_back();
         if let Some(last) = last {
-            self.input(Input::Persisted(last));
+            self.input(Input::Quorum(zab::Input::Persisted(last)));
         }
         assert_eq!(self.replica.has_decided(), entries > 0);
         let mut effects = Vec::new();

@@ -58,7 +58,7 @@ fn the_read_only_flag_is_answered_in_kind() {
             bench.replica.handle(
                 &bench.tree,
                 &mut bench.watches,
-                Input::Persisted(Zxid(1)),
+                Input::Quorum(zab::Input::Persisted(Zxid(1))),
                 bench.now,
                 &mut effects,
             );

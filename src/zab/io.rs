@@ -1,0 +1,132 @@
+//! What goes into the broadcast and what comes out of it.
+
+use crate::types::{Epoch, LinkId, ServerId, Zxid};
+use bytes::Bytes;
+use jute::quorum::QuorumPacket;
+
+/// Something that happened outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A message of another server's election has arrived, as it travelled.
+    Notification(ServerId, Bytes),
+    /// A stranger has connected to the quorum port: a learner, perhaps.
+    Accepted(LinkId),
+    /// The connection that [`Action::Dial`] asked for stands.
+    Dialed(LinkId),
+    /// The connection that [`Action::Dial`] asked for cannot be had.
+    DialFailed(ServerId),
+    /// A packet has arrived.
+    Packet(LinkId, QuorumPacket),
+    /// A link is gone; nothing more comes from it. Not said of a link that [`Action::Close`] ended.
+    Closed(LinkId),
+    /// The log is durable up to here.
+    Persisted(Zxid),
+    /// What [`Action::SaveEpochs`] asked for is durable.
+    EpochsSaved,
+    /// What [`Action::ReadLog`] asked for; `None` if a part of it is gone from the log. Said when
+    /// the link can take more, so that nothing piles up.
+    LogRead(LinkId, Option<Vec<(Zxid, Bytes)>>),
+    /// What [`Action::SendSnapshot`] asked for has been written to the link: a tree that contains
+    /// every transaction up to this zxid, and none behind it.
+    SnapshotSent(LinkId, Zxid),
+    /// What [`Action::ReceiveSnapshot`] asked for is stored durably, and the tree has been replaced
+    /// by it.
+    SnapshotReceived(LinkId, Zxid),
+    /// Time has passed.
+    Tick,
+}
+
+/// The epochs that a server must never forget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Epochs {
+    /// The last epoch that was promised to a new leader.
+    pub accepted: Epoch,
+    /// The last epoch whose leader was followed.
+    pub current: Epoch,
+}
+
+/// What is to be done outside, in this order. What concerns the disk is done by one writer, which
+/// keeps the order too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Send a message of the election; it takes the place of an older one to the same server that
+    /// has not left yet. Connects if there is no connection.
+    Notify(ServerId, Bytes),
+    /// Connect to the quorum port of a server, once; then say [`Input::Dialed`] or
+    /// [`Input::DialFailed`]. It takes the place of an earlier call that has not been answered.
+    Dial(ServerId),
+    /// Send a packet.
+    Send(LinkId, QuorumPacket),
+    /// Close a link once everything before has been sent, and log why.
+    Close(LinkId, LinkError),
+    /// Append to the log; then say [`Input::Persisted`].
+    Append(Zxid, Bytes),
+    /// Remove everything behind this zxid from the log.
+    Truncate(Zxid),
+    /// Store the epochs durably; then say [`Input::EpochsSaved`].
+    SaveEpochs(Epochs),
+    /// Read the log from this zxid on, about so many bytes of it; then say [`Input::LogRead`].
+    ReadLog {
+        /// For whom.
+        link: LinkId,
+        /// The first zxid wanted.
+        from: Zxid,
+        /// Bytes of payload after which to stop.
+        max_bytes: usize,
+    },
+    /// Write a SNAP packet and the image of the tree; then say [`Input::SnapshotSent`].
+    SendSnapshot(LinkId),
+    /// What comes next on this link is an image of a tree; store it in the place of what there is,
+    /// as of this zxid. Then say [`Input::SnapshotReceived`]. If it breaks off, load what is stored
+    /// again and say [`Input::Closed`].
+    ReceiveSnapshot(LinkId, Zxid),
+}
+
+/// What happens inside, for whoever owns the tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A transaction has come from the leader, and is being logged. It may be decided later.
+    Proposed(Zxid, Bytes),
+    /// Transactions behind this zxid are no more: a new leader does not have them.
+    Dropped(Zxid),
+    /// Clients may be served from now on; everything in the log is decided.
+    Serving(Serving),
+    /// Clients can no longer be served.
+    Halted,
+    /// A packet about clients has come: from the leader, or from a learner.
+    Client(LinkId, QuorumPacket),
+    /// A learner is gone.
+    LearnerGone(LinkId),
+}
+
+/// As what clients are served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Serving {
+    /// As the leader of this epoch.
+    Leader(Epoch),
+    /// As a follower or an observer: writes go to the leader by this link.
+    Learner(LinkId),
+}
+
+/// What comes out, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// To be done outside.
+    Do(Action),
+    /// To be heard inside.
+    Tell(Event),
+}
+
+/// Why a link is closed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LinkError {
+    /// The other side says what this protocol does not know, or does not know now.
+    #[error("{0}")]
+    Protocol(String),
+    /// Nothing has been heard for so many milliseconds.
+    #[error("nothing was heard of it for {0} ms")]
+    Silence(u64),
+    /// This server is not, or no longer, what the other side takes it for.
+    #[error("this server {0}")]
+    Role(&'static str),
+}
