@@ -4,11 +4,15 @@
 //! own, whose quorum is itself: what it has made durable is decided. Elections, learners and larger
 //! quorums join it in this module; nothing else has to know how a decision comes about.
 
+mod election;
 mod io;
+mod notification;
 mod peer;
 mod quorum;
 
+pub use election::{Election, ElectionOptions, Outcome, Vote};
 pub use io::{Action, Epochs, Event, Input, LinkError, Output, Serving};
+pub use notification::{Notification, NotificationError, PeerState};
 pub use peer::{Found, LearnerStatus, Peer, PeerOptions, Role, Status};
 pub use quorum::Ensemble;
 
