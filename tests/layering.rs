@@ -40,7 +40,7 @@ const RULES: [Rule; 15] = [
     rule('3', "store", &["types"], &["disk"], "what a transaction does; `zab`, clients"),
     rule('4', "replica",
         &["auth", "prep", "proto", "session", "tree", "types", "watch", "zab"],
-        &["client", "disk"], "the store, sockets, clocks, threads"),
+        &["client", "disk", "quorum"], "the store, sockets, clocks, threads"),
     rule('5', "server",
         &["admin", "auth", "config", "prep", "proto", "replica", "session", "store", "tree",
             "types", "watch", "zab"],

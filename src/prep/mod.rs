@@ -30,7 +30,7 @@ mod tests;
 
 use crate::auth::AuthOptions;
 use crate::proto::Request;
-use crate::session::Sessions;
+use crate::session::{Owner, Sessions};
 use crate::tree::{Transaction, Tree, Txn};
 use crate::types::{Acl, ErrorCode, ExtendedTypes, Id, SessionId, Xid, Zxid};
 use jute::txn::{TxnDigest, TxnHeader};
@@ -84,6 +84,8 @@ pub struct WriteRequest<'a> {
     pub request: &'a Request,
     /// Who the client has shown itself to be.
     pub identities: &'a [Id],
+    /// Through whom the request has come; `None` for the server itself, which may always ask.
+    pub owner: Option<Owner>,
 }
 
 /// The leader's first stage: requests in, transactions out, in the order of their zxids.
@@ -104,6 +106,7 @@ struct Context<'a> {
     sessions: &'a Sessions,
     session: SessionId,
     identities: &'a [Id],
+    owner: Option<Owner>,
     zxid: Zxid,
     wall: i64,
 }
@@ -138,8 +141,8 @@ impl Prep {
         wall: i64,
     ) -> Transaction {
         self.advance(zxid);
-        let WriteRequest { session, cxid, request, identities } = *request;
-        let context = Context { tree, sessions, session, identities, zxid, wall };
+        let WriteRequest { session, cxid, request, identities, owner } = *request;
+        let context = Context { tree, sessions, session, identities, owner, zxid, wall };
         let (body, digest) = match self.body(&context, request) {
             Ok(body) => (body, self.predicted_digest(tree)),
             Err(code) => (Txn::error(code), None),

@@ -51,13 +51,17 @@ impl PendingSessions {
 }
 
 impl Prep {
-    /// Demands a living session. One that is not known earns `unknown`.
+    /// Demands a living session that is asked for by its owner. One that is not known earns
+    /// `unknown`.
     fn check_session_or(&self, context: &Context<'_>, unknown: ErrorCode) -> Result<(), ErrorCode> {
         let known = context.sessions.get(context.session);
         let is_closing = known.is_some_and(|session| session.closing);
+        let owner = known.and_then(|session| session.owner);
+        let is_moved = owner.is_some() && context.owner.is_some() && owner != context.owner;
         match self.sessions.phase(context.session) {
             _ if is_closing => Err(ErrorCode::SessionExpired),
             Some(Phase::Closing) => Err(ErrorCode::SessionExpired),
+            _ if is_moved => Err(ErrorCode::SessionMoved),
             Some(Phase::Opening) => Ok(()),
             None if known.is_some() => Ok(()),
             None => Err(unknown),

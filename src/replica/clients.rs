@@ -4,7 +4,7 @@ use super::io::{ClientRequest, Identities};
 use crate::types::SessionId;
 use std::collections::VecDeque;
 
-/// A connection whose session is open.
+/// A connection that has a session, or is about to have one.
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) session: SessionId,
@@ -12,15 +12,17 @@ pub(super) struct Client {
     pub(super) timeout_ms: i32,
     /// Who it has proven to be; decides which events it may see.
     pub(super) identities: Identities,
-    /// Its requests that have not been answered, oldest first. The first is always a write.
+    /// Its requests that have not been answered, oldest first. The first is never a read.
     pub(super) waiting: VecDeque<Waiting>,
 }
 
 /// A request that has not been answered.
 #[derive(Debug)]
 pub(super) enum Waiting {
-    /// A write, which is among the proposals.
-    Write,
-    /// A read behind a write.
+    /// A write with its xid: it is among the proposals, or on its way there.
+    Write(i32),
+    /// A sync that the leader has not answered.
+    Sync(ClientRequest),
+    /// A read behind one of these.
     Read(ClientRequest),
 }

@@ -33,6 +33,9 @@ pub struct ClientRequest {
     pub op: OpCode,
     /// The request, or why its body made none.
     pub request: Result<Request, ErrorCode>,
+    /// The body as it came, of a request that may have to be handed on to the leader: a write or a
+    /// sync. Empty for the others.
+    pub body: Bytes,
     /// Who asks.
     pub identities: Identities,
 }
@@ -48,6 +51,13 @@ impl ClientRequest {
             Ok(_) => self.op.is_write(),
             Err(_) => self.op == OpCode::Multi,
         }
+    }
+
+    /// Whether the brain must see it even if nothing of its connection is under way: a write, or a
+    /// sync, which may have to wait for the leader.
+    #[must_use]
+    pub fn is_for_brain(&self) -> bool {
+        self.is_proposed() || (self.op == OpCode::Sync && self.request.is_ok())
     }
 }
 
@@ -84,6 +94,10 @@ pub enum CloseReason {
     ClientRequest,
     /// The session has expired.
     SessionExpired,
+    /// The session goes on with another server.
+    SessionMoved,
+    /// This server has no leader to follow, or leads no longer.
+    NotServing,
 }
 
 /// What is to be done outside, in this order.

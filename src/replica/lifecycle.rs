@@ -1,12 +1,14 @@
 //! Sessions: how they begin, go on with another connection, and end.
 
 use super::clients::Client;
-use super::{CloseReason, Effect, Handshake, Identities, Origin, Replica, Wish, frames};
+use super::learner::Opening;
+use super::{CloseReason, Effect, Handshake, Identities, Origin, Replica, Stance, Wish, frames};
 use crate::proto::Request;
-use crate::session;
+use crate::session::{self, Owner};
 use crate::tree::Tree;
 use crate::types::{ConnId, Moment, Now, SessionId, Zxid};
 use crate::watch::Watches;
+use crate::zab;
 use std::collections::VecDeque;
 
 /// The xid in transactions that the server itself asks for.
@@ -25,6 +27,10 @@ impl Replica {
         now: Now,
         out: &mut Vec<Effect>,
     ) {
+        if self.stance == Stance::Idle {
+            out.push(Effect::Close(conn, CloseReason::NotServing));
+            return;
+        }
         if handshake.last_zxid_seen > tree.last_zxid() {
             out.push(Effect::Close(conn, CloseReason::ZxidAhead));
             return;
@@ -51,11 +57,15 @@ impl Replica {
             session = self.session_ids.next();
         }
         let Handshake { timeout_ms, read_only, .. } = *handshake;
-        self.attach(conn, session, timeout_ms, identities);
+        self.attach(conn, session, timeout_ms, identities, out);
+        if let Stance::Learning(link) = self.stance {
+            self.ask_open(link, session, Opening { conn, timeout_ms, read_only }, out);
+            return;
+        }
         let request = Ok(Request::CreateSession(timeout_ms));
         let origin = Origin::Handshake { conn, timeout_ms, read_only };
         let wish = Wish { session, xid: SERVER_XID, request: &request, identities: &[], origin };
-        self.propose(tree, wish, now, out);
+        self.propose(tree, wish, now);
     }
 
     fn reopen(
@@ -68,30 +78,52 @@ impl Replica {
     ) {
         let Handshake { session, timeout_ms, read_only, .. } = *handshake;
         // The old connection goes even if the newcomer cannot prove itself, as in ZooKeeper.
-        if let Some(owner) = self.sessions.get(session).and_then(|known| known.owner) {
-            self.sessions.set_owner(session, None);
-            self.clients.remove(&owner);
-            out.push(Effect::Close(owner, CloseReason::SessionTakenOver));
-        }
+        self.evict(session, CloseReason::SessionTakenOver, out);
         let proven = session::password_matches(session, &handshake.password);
+        if let (true, Stance::Learning(link)) = (proven, self.stance) {
+            self.ask_reopen(link, conn, handshake, identities, out);
+            return;
+        }
         if !proven || !self.sessions.touch(session, timeout_ms, now.mono) {
             out.push(Effect::Notify(conn, frames::refusal(read_only)));
             out.push(Effect::Close(conn, CloseReason::SessionGone));
             return;
         }
-        self.attach(conn, session, timeout_ms, identities);
+        self.attach(conn, session, timeout_ms, identities, out);
         self.establish(conn, session, timeout_ms, read_only, now, out);
     }
 
-    fn attach(
+    /// From here on the session is at home on this connection.
+    pub(super) fn attach(
         &mut self,
         conn: ConnId,
         session: SessionId,
         timeout_ms: i32,
         identities: Identities,
+        out: &mut Vec<Effect>,
     ) {
+        self.evict(session, CloseReason::SessionTakenOver, out);
         let client = Client { session, timeout_ms, identities, waiting: VecDeque::new() };
         self.clients.insert(conn, client);
+        self.homes.insert(session, conn);
+    }
+
+    /// Closes the connection on which a session is at home, if there is one.
+    pub(super) fn evict(&mut self, session: SessionId, why: CloseReason, out: &mut Vec<Effect>) {
+        let Some(conn) = self.homes.get(&session).copied() else { return };
+        self.detach(conn);
+        out.push(Effect::Close(conn, why));
+    }
+
+    /// A connection is no client any more. Its session lives on until it expires.
+    pub(super) fn detach(&mut self, conn: ConnId) {
+        let Some(Client { session, .. }) = self.clients.remove(&conn) else { return };
+        let home = self.homes.remove(&session);
+        assert_eq!(home, Some(conn), "a client's session is at home with it");
+        let owner = self.sessions.get(session).and_then(|known| known.owner);
+        if owner == Some(Owner::Local(conn)) {
+            self.sessions.set_owner(session, None);
+        }
     }
 
     /// The session is open on this connection, if that is still there.
@@ -107,104 +139,124 @@ impl Replica {
         if !self.clients.contains_key(&conn) {
             return;
         }
-        self.sessions.set_owner(session, Some(conn));
-        self.sessions.touch(session, timeout_ms, now.mono);
+        if let Stance::Learning(_) = self.stance {
+            self.errands.touch(session, timeout_ms);
+        } else {
+            self.sessions.set_owner(session, Some(Owner::Local(conn)));
+            self.sessions.touch(session, timeout_ms, now.mono);
+        }
         let frame = frames::welcome(session, timeout_ms, read_only);
         out.push(Effect::Established { conn, session, timeout_ms, frame });
     }
 
-    /// A createSession has been committed.
-    pub(super) fn begin_session(&mut self, session: SessionId, timeout_ms: i32, now: Now) {
+    /// A createSession has been committed: the connection that opens it hears of it.
+    pub(super) fn begin_session(
+        &mut self,
+        session: SessionId,
+        timeout_ms: i32,
+        origin: Origin,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
         self.sessions.insert(session, timeout_ms, now.mono);
         self.session_changes.push((session, Some(timeout_ms)));
+        match origin {
+            Origin::Handshake { conn, timeout_ms, read_only } => {
+                self.establish(conn, session, timeout_ms, read_only, now, out);
+            }
+            Origin::Learner(link) => self.sessions.claim(session, Owner::Learner(link)),
+            Origin::Elsewhere => {
+                if let Some(opening) = self.errands.opened(session) {
+                    let Opening { conn, timeout_ms, read_only } = opening;
+                    self.establish(conn, session, timeout_ms, read_only, now, out);
+                }
+            }
+            Origin::Request(..) | Origin::Server => {}
+        }
     }
 
     /// A closeSession has been committed: its connection hears of it and goes.
     pub(super) fn end_session(
         &mut self,
         session: SessionId,
+        xid: i32,
         origin: Origin,
         zxid: Zxid,
         out: &mut Vec<Effect>,
     ) {
-        let owner = self.sessions.get(session).and_then(|known| known.owner);
-        self.sessions.remove(session);
-        self.session_changes.push((session, None));
-        if let Origin::Request(conn, xid) = origin
-            && self.clients.remove(&conn).is_some()
-        {
+        let asked = self.who_waits(session, xid, origin);
+        if let Some(conn) = asked.filter(|conn| self.clients.contains_key(conn)) {
+            self.detach(conn);
             out.push(Effect::Reply(conn, frames::reply(xid, zxid, 0, |_| {})));
             out.push(Effect::Close(conn, CloseReason::ClientRequest));
         }
-        if let Some(conn) = owner
-            && self.clients.remove(&conn).is_some()
-        {
-            out.push(Effect::Close(conn, CloseReason::SessionExpired));
-        }
+        self.evict(session, CloseReason::SessionExpired, out);
+        self.sessions.remove(session);
+        self.session_changes.push((session, None));
+        self.errands.end(session);
     }
 
     /// A connection is gone. Its session lives on until it expires.
     pub(super) fn handle_closed(&mut self, watches: &mut Watches, conn: ConnId) {
         watches.drop_conn(conn);
-        let Some(client) = self.clients.remove(&conn) else { return };
-        let owner = self.sessions.get(client.session).and_then(|session| session.owner);
-        if owner == Some(conn) {
-            self.sessions.set_owner(client.session, None);
-        }
+        self.errands.forget(conn);
+        self.detach(conn);
     }
 
     /// Sessions were heard of. If one has gone on with another connection meanwhile, what that was
     /// granted counts.
     pub(super) fn handle_touched(&mut self, touched: &[(SessionId, i32)], now: Now) {
         for (id, timeout_ms) in touched {
-            let Some(known) = self.sessions.get(*id) else { continue };
-            let owner = known.owner.and_then(|conn| self.clients.get(&conn));
-            let timeout_ms = owner.map_or(*timeout_ms, |client| client.timeout_ms);
-            self.sessions.touch(*id, timeout_ms, now.mono);
+            let home = self.homes.get(id).and_then(|conn| self.clients.get(conn));
+            let timeout_ms = home.map_or(*timeout_ms, |client| client.timeout_ms);
+            match self.stance {
+                Stance::Idle => {}
+                Stance::Deciding => _ = self.sessions.touch(*id, timeout_ms, now.mono),
+                Stance::Learning(_) => self.errands.touch(*id, timeout_ms),
+            }
         }
     }
 
-    /// Time has passed: sessions expire, containers and TTL znodes are due.
-    pub(super) fn handle_tick(&mut self, tree: &Tree, now: Now, out: &mut Vec<Effect>) {
+    /// Time has passed: if this server decides, sessions expire, containers and TTL znodes are due.
+    pub(super) fn handle_tick(&mut self, tree: &Tree, now: Now) {
+        self.zab.handle(zab::Input::Tick, now.mono, &mut self.outputs);
+        if self.stance != Stance::Deciding {
+            return;
+        }
         for session in self.sessions.expired(now.mono) {
             self.expired += 1;
-            self.propose_own(tree, session, Request::CloseSession, now, out);
+            self.propose_own(tree, session, Request::CloseSession, now);
         }
         if now.mono >= self.next_reaping {
-            self.reap(tree, now, out);
+            self.reap(tree, now);
         }
     }
 
     /// Removes containers and TTL znodes that are due, as many as one interval may take.
-    fn reap(&mut self, tree: &Tree, now: Now, out: &mut Vec<Effect>) {
+    fn reap(&mut self, tree: &Tree, now: Now) {
         let reaper = self.options.reaper;
         self.next_reaping = now.mono.plus(reaper.check_interval_ms.max(1));
         let per_check = reaper.check_interval_ms.saturating_mul(reaper.max_per_minute as u64);
         let limit = usize::try_from(per_check / MINUTE_MS).unwrap_or(usize::MAX).max(1);
         let due = tree.removal_candidates(now.wall, reaper.max_never_used_ms);
         for path in due.into_iter().take(limit) {
-            self.propose_own(tree, SessionId(0), Request::DeleteContainer(path), now, out);
+            self.propose_own(tree, SessionId(0), Request::DeleteContainer(path), now);
         }
     }
 
     /// A change that the server itself wants.
-    fn propose_own(
-        &mut self,
-        tree: &Tree,
-        session: SessionId,
-        request: Request,
-        now: Now,
-        out: &mut Vec<Effect>,
-    ) {
+    fn propose_own(&mut self, tree: &Tree, session: SessionId, request: Request, now: Now) {
         let (request, origin) = (Ok(request), Origin::Server);
         let wish = Wish { session, xid: SERVER_XID, request: &request, identities: &[], origin };
-        self.propose(tree, wish, now, out);
+        self.propose(tree, wish, now);
     }
 
     /// When [`super::Input::Tick`] has something to do, at the latest.
     #[must_use]
     pub fn next_tick(&self) -> Moment {
-        let expiry = self.sessions.next_expiry().unwrap_or(self.next_reaping);
-        expiry.min(self.next_reaping)
+        let own = (self.stance == Stance::Deciding).then_some(self.next_reaping);
+        let expiry = own.and_then(|_| self.sessions.next_expiry());
+        let due = [own, expiry, self.zab.next_tick()].into_iter().flatten().min();
+        due.unwrap_or(Moment(u64::MAX))
     }
 }

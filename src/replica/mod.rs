@@ -5,14 +5,24 @@
 //! that connections can read without asking the brain. It has no socket, file, clock, task or
 //! random source of its own: a simulator runs exactly this code.
 //!
-//! A request travels thus: [`Replica::handle`] makes a transaction of a write and an
-//! an append to the log; once that is decided, [`Replica::apply`] changes the tree,
-//! fires watches and answers. Reads that come behind a write of their connection wait for it.
+//! A request travels thus: [`Replica::handle`] makes a transaction of a write and proposes it, or
+//! hands it on to the leader; once it is decided, [`Replica::apply`] changes the tree, fires
+//! watches and answers. Reads that come behind a write of their connection wait for it.
+//!
+//! Clients are served by a server alone, by an established leader and by a learner that has caught
+//! up; between two leaders nobody is. What was proposed and not decided waits in any case: the
+//! leader to come has it or has it dropped.
 
+mod apply;
 mod clients;
+mod events;
 mod frames;
 mod io;
+mod leader;
+mod learner;
 mod lifecycle;
+mod notices;
+mod packets;
 mod reads;
 mod recovery;
 mod replies;
@@ -27,17 +37,19 @@ pub use recovery::{Recovered, Recovery, RecoveryError};
 
 use crate::auth::AuthOptions;
 use crate::prep::{Prep, PrepOptions, WriteRequest};
-use crate::proto::{Event, OpCode, Request};
-use crate::session::{SessionIds, Sessions};
-use crate::tree::{Change, SharedAcl, Transaction, Tree, Txn};
+use crate::proto::{OpCode, Request};
+use crate::session::{Owner, SessionIds, Sessions};
+use crate::tree::{Change, Transaction, Tree};
 use crate::types::{
-    ConnId, ErrorCode, Id, Map, Moment, Now, ServerId, SessionId, Xid, Zxid, perms,
+    ConnId, ErrorCode, Id, LinkId, Map, Moment, Now, ServerId, SessionId, Xid, Zxid,
 };
-use crate::watch::{Notice, Watches, WhichAcl};
-use crate::zab::{self, Peer};
-use bytes::{Bytes, BytesMut};
+use crate::watch::{Notice, Watches};
+use crate::zab::{self, Epochs, Found, Peer, PeerOptions};
+use bytes::Bytes;
 use clients::{Client, Waiting};
-use std::collections::VecDeque;
+use jute::quorum::QuorumPacket;
+use learner::Errands;
+use std::collections::{BTreeMap, VecDeque};
 
 /// What the configuration says to the brain.
 #[derive(Clone, Debug)]
@@ -73,15 +85,31 @@ struct Proposal {
     origin: Origin,
 }
 
-/// Who waits for a transaction.
+/// Who waits for a transaction, or where it comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Origin {
     /// A connection's oldest write.
     Request(ConnId, i32),
     /// A connection that opens a session.
     Handshake { conn: ConnId, timeout_ms: i32, read_only: Option<bool> },
+    /// A client of a learner.
+    Learner(LinkId),
     /// Nobody: the server itself.
     Server,
+    /// Another server has proposed it. Who waits for it, if somebody does, is found by its session
+    /// and cxid.
+    Elsewhere,
+}
+
+impl Origin {
+    /// Whom a request of this origin takes the session to belong to.
+    const fn owner(self) -> Option<Owner> {
+        match self {
+            Self::Request(conn, _) => Some(Owner::Local(conn)),
+            Self::Learner(link) => Some(Owner::Learner(link)),
+            Self::Handshake { .. } | Self::Server | Self::Elsewhere => None,
+        }
+    }
 }
 
 /// A change that somebody wants.
@@ -94,9 +122,42 @@ struct Wish<'a> {
     origin: Origin,
 }
 
+/// As what clients are served at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stance {
+    /// They are not.
+    Idle,
+    /// Alone or as the leader: writes become transactions here.
+    Deciding,
+    /// As a follower or an observer: writes go to the leader by this link.
+    Learning(LinkId),
+}
+
 /// Sessions that began or ended since they were last asked for, with the timeout in milliseconds
 /// or `None` for an end.
 pub type SessionChanges = Vec<(SessionId, Option<i32>)>;
+
+/// What a member of an ensemble finds beside its tree when it starts, see [`Recovered`].
+#[derive(Clone, Debug, Default)]
+pub struct Kept {
+    /// The sessions, with their timeouts in milliseconds.
+    pub sessions: BTreeMap<SessionId, i32>,
+    /// Sessions that no checkpoint has yet.
+    pub session_changes: SessionChanges,
+    /// The log behind the tree.
+    pub tail: Vec<(Zxid, Bytes)>,
+}
+
+/// A transaction of another server has led to another tree than that server expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DigestMismatch {
+    /// The transaction.
+    pub zxid: Zxid,
+    /// The digest of this server's tree.
+    pub found: i64,
+    /// What the transaction says.
+    pub expected: i64,
+}
 
 /// The brain.
 #[derive(Debug)]
@@ -107,15 +168,33 @@ pub struct Replica {
     prep: Prep,
     zab: Peer,
     proposals: VecDeque<Proposal>,
+    /// The last zxid that the tree has.
+    applied: Zxid,
+    stance: Stance,
+    /// What the stance is to be once everything decided is applied.
+    next_stance: Option<zab::Serving>,
     clients: Map<ConnId, Client>,
+    /// The connection of each session that has one here, or is about to.
+    homes: Map<SessionId, ConnId>,
+    errands: Errands,
+    /// Packets of learners that have come before this server was ready to lead.
+    early: VecDeque<(LinkId, QuorumPacket)>,
     session_changes: SessionChanges,
     expired: u64,
     next_reaping: Moment,
+    /// Whether the digests of another server's transactions mean something yet: an image that was
+    /// taken while writes went on fits no digest until it has caught up.
+    comparable: bool,
+    mismatches: u64,
+    mismatch: Option<DigestMismatch>,
+    /// The transaction in the packet that is being handled.
+    read_ahead: Option<Transaction>,
     /// Scratch space of [`Replica::apply`].
     changes: Vec<Change>,
     notices: Vec<Notice>,
     /// Scratch space for what comes from the broadcast.
     outputs: Vec<zab::Output>,
+    events: VecDeque<zab::Event>,
 }
 
 impl Replica {
@@ -129,24 +208,96 @@ impl Replica {
         session_changes: SessionChanges,
         now: Now,
     ) -> Self {
-        let mut sessions = Sessions::new(options.tick_ms);
-        for (id, timeout_ms) in found {
-            sessions.insert(id, timeout_ms, now.mono);
-        }
+        let zab = Peer::alone(tree.applied_zxid());
+        let mut replica = Self::idle(options, zab, tree, session_changes, now);
+        replica.adopt(found, now);
+        replica.stance = Stance::Deciding;
+        replica
+    }
+
+    /// The brain of a member of an ensemble, whose tree is as it was stored. It serves nobody until
+    /// it has found a leader or become one.
+    ///
+    /// # Panics
+    /// If the log holds what [`Recovery`] would not have let pass.
+    #[must_use]
+    pub fn member(
+        options: ReplicaOptions,
+        peer: PeerOptions,
+        epochs: Epochs,
+        tree: &Tree,
+        kept: Kept,
+        now: Now,
+    ) -> Self {
+        let Kept { sessions, session_changes, tail } = kept;
+        let proposals = tail.iter().map(|(zxid, payload)| {
+            let txn = Transaction::from_bytes(payload.clone());
+            let txn = txn.expect("recovery has read the log");
+            Proposal { zxid: *zxid, txn, origin: Origin::Elsewhere }
+        });
+        let proposals = proposals.collect();
+        let found = Found { epochs, applied: tree.applied_zxid(), tail };
+        let zab = Peer::member(peer, found, now.mono);
+        let mut replica = Self::idle(options, zab, tree, session_changes, now);
+        replica.proposals = proposals;
+        replica.adopt(sessions, now);
+        replica
+    }
+
+    fn idle(
+        options: ReplicaOptions,
+        zab: Peer,
+        tree: &Tree,
+        session_changes: SessionChanges,
+        now: Now,
+    ) -> Self {
         Self {
-            sessions,
+            sessions: Sessions::new(options.tick_ms),
             session_ids: SessionIds::new(options.server_id, now.wall),
             prep: Prep::new(options.prep.clone()),
-            zab: Peer::alone(tree.last_zxid()),
+            zab,
             proposals: VecDeque::new(),
+            applied: tree.applied_zxid(),
+            stance: Stance::Idle,
+            next_stance: None,
             clients: Map::default(),
+            homes: Map::default(),
+            errands: Errands::default(),
+            early: VecDeque::new(),
             session_changes,
             expired: 0,
             next_reaping: now.mono.plus(options.reaper.check_interval_ms),
+            comparable: true,
+            mismatches: 0,
+            mismatch: None,
+            read_ahead: None,
             changes: Vec::new(),
             notices: Vec::new(),
             outputs: Vec::new(),
+            events: VecDeque::new(),
             options,
+        }
+    }
+
+    /// The tree has been replaced: by the image that [`zab::Action::ReceiveSnapshot`] announced,
+    /// or, if that broke off, by what is stored with the log applied up to where it was applied
+    /// before (see [`Recovery::member`]). These are the sessions that come with it, and the changes
+    /// of sessions that no checkpoint has yet.
+    pub fn replaced(
+        &mut self,
+        found: impl IntoIterator<Item = (SessionId, i32)>,
+        session_changes: SessionChanges,
+        now: Now,
+    ) {
+        assert_eq!(self.stance, Stance::Idle, "the tree is in use");
+        self.adopt(found, now);
+        self.session_changes = session_changes;
+    }
+
+    fn adopt(&mut self, found: impl IntoIterator<Item = (SessionId, i32)>, now: Now) {
+        self.sessions = Sessions::new(self.options.tick_ms);
+        for (id, timeout_ms) in found {
+            self.sessions.insert(id, timeout_ms, now.mono);
         }
     }
 
@@ -174,32 +325,21 @@ impl Replica {
             Input::Closed(conn) => self.handle_closed(watches, conn),
             Input::Touched(sessions) => self.handle_touched(&sessions, now),
             Input::Quorum(input) => self.handle_quorum(input, now, out),
-            Input::Tick => self.handle_tick(tree, now, out),
+            Input::Tick => self.handle_tick(tree, now),
         }
+        self.carry_over(tree, now, out);
     }
 
-    /// Whether [`Replica::apply`] has something to do.
+    /// Whether clients are served.
     #[must_use]
-    pub fn has_decided(&self) -> bool {
-        self.zab.has_decided()
+    pub fn is_serving(&self) -> bool {
+        self.stance != Stance::Idle
     }
 
-    /// Applies every decided transaction. The effects must be carried out before anybody reads the
-    /// changed tree: a client hears of a change before it can see it.
-    pub fn apply(
-        &mut self,
-        tree: &mut Tree,
-        watches: &mut Watches,
-        now: Now,
-        out: &mut Vec<Effect>,
-    ) {
-        while let Some(zxid) = self.zab.commit_next() {
-            let proposal = self.proposals.pop_front();
-            let proposal = proposal.expect("what is decided was proposed here");
-            assert_eq!(proposal.zxid, zxid, "transactions are applied in the order of their zxids");
-            self.apply_one(tree, watches, proposal, now, out);
-        }
-        self.prep.applied(tree.last_zxid());
+    /// What can be seen of this server's part in the broadcast.
+    #[must_use]
+    pub fn status(&self) -> zab::Status {
+        self.zab.status()
     }
 
     /// How many requests have not been answered yet.
@@ -232,6 +372,19 @@ impl Replica {
         std::mem::replace(&mut self.expired, 0)
     }
 
+    /// How many transactions of other servers have led to another tree than those expected (ZK: the
+    /// metric `digest_mismatches_count`).
+    #[must_use]
+    pub const fn digest_mismatches(&self) -> u64 {
+        self.mismatches
+    }
+
+    /// The last of them, once, to warn of it.
+    #[must_use]
+    pub const fn take_digest_mismatch(&mut self) -> Option<DigestMismatch> {
+        self.mismatch.take()
+    }
+
     /// How permissions are decided.
     #[must_use]
     pub const fn auth(&self) -> &AuthOptions {
@@ -249,9 +402,22 @@ impl Replica {
     ) {
         let Some(client) = self.clients.get_mut(&conn) else { return };
         let session = client.session;
-        if !self.sessions.touch(session, client.timeout_ms, now.mono) {
-            // The session is ending: ZooKeeper drops the request, and the connection follows.
-            return;
+        match self.stance {
+            Stance::Idle => return,
+            Stance::Deciding => {
+                if !self.sessions.touch(session, client.timeout_ms, now.mono) {
+                    // The session is ending: ZooKeeper drops the request, and the connection
+                    // follows.
+                    return;
+                }
+            }
+            Stance::Learning(link) => {
+                self.errands.touch(session, client.timeout_ms);
+                if request.is_for_brain() {
+                    self.hand_on(link, conn, request, out);
+                    return;
+                }
+            }
         }
         if !request.is_proposed() {
             if client.waiting.is_empty() {
@@ -262,194 +428,30 @@ impl Replica {
             }
             return;
         }
-        client.waiting.push_back(Waiting::Write);
-        let ClientRequest { xid, op, request, identities } = request;
+        let ClientRequest { xid, op, request, identities, .. } = request;
+        client.waiting.push_back(Waiting::Write(xid));
         if op == OpCode::CloseSession {
             self.sessions.set_closing(session);
         }
         let origin = Origin::Request(conn, xid);
         let wish = Wish { session, xid, request: &request, identities: &identities, origin };
-        self.propose(tree, wish, now, out);
+        self.propose(tree, wish, now);
     }
 
-    /// Makes a transaction of a wish, refused or not, and sends it to the log.
-    fn propose(&mut self, tree: &Tree, wish: Wish<'_>, now: Now, out: &mut Vec<Effect>) {
+    /// Makes a transaction of a wish, refused or not, and proposes it.
+    fn propose(&mut self, tree: &Tree, wish: Wish<'_>, now: Now) {
         let Wish { session, xid, request, identities, origin } = wish;
         let Some(zxid) = self.zab.next_zxid() else { return };
         let cxid = Xid(xid);
+        let owner = origin.owner();
         let txn = match request {
             Ok(request) => {
-                let request = WriteRequest { session, cxid, request, identities };
+                let request = WriteRequest { session, cxid, request, identities, owner };
                 self.prep.prepare(tree, &self.sessions, &request, zxid, now.wall)
             }
             Err(code) => self.prep.refuse(session, cxid, *code, zxid, now.wall),
         };
         self.zab.propose(zxid, txn.to_bytes(), &mut self.outputs);
-        self.carry_over(out);
         self.proposals.push_back(Proposal { zxid, txn, origin });
-    }
-
-    /// The log, the other servers or their learners have something to say.
-    fn handle_quorum(&mut self, input: zab::Input, now: Now, out: &mut Vec<Effect>) {
-        self.zab.handle(input, now.mono, &mut self.outputs);
-        self.carry_over(out);
-    }
-
-    fn carry_over(&mut self, out: &mut Vec<Effect>) {
-        for output in self.outputs.drain(..) {
-            match output {
-                zab::Output::Do(action) => out.push(Effect::Quorum(action)),
-                zab::Output::Tell(_) => {}
-            }
-        }
-    }
-
-    fn answer(
-        &self,
-        tree: &Tree,
-        watches: &mut Watches,
-        conn: ConnId,
-        session: SessionId,
-        request: &ClientRequest,
-    ) -> Bytes {
-        let reader = Reader {
-            conn,
-            session,
-            identities: &request.identities,
-            auth: self.auth(),
-            max_watches: self.options.max_watches,
-        };
-        let mut frame = BytesMut::with_capacity(128);
-        reader.answer(tree, Some(watches), request.xid, &request.request, &mut frame);
-        frame.freeze()
-    }
-
-    fn apply_one(
-        &mut self,
-        tree: &mut Tree,
-        watches: &mut Watches,
-        proposal: Proposal,
-        now: Now,
-        out: &mut Vec<Effect>,
-    ) {
-        let Proposal { zxid, txn, origin } = proposal;
-        let mut changes = std::mem::take(&mut self.changes);
-        let applied = tree.apply(&txn, &mut changes);
-        if let Some(digest) = &txn.digest {
-            assert_eq!(digest.tree_digest, tree.digest(), "{zxid}: the digest is not as predicted");
-        }
-        for change in changes.drain(..) {
-            self.notify(watches, &change, zxid, out);
-        }
-        self.changes = changes;
-        match &txn.body {
-            Txn::CreateSession(body) => {
-                self.begin_session(SessionId(txn.header.client_id), body.time_out, now);
-            }
-            Txn::CloseSession(_) => {
-                self.end_session(SessionId(txn.header.client_id), origin, zxid, out);
-                return;
-            }
-            _ => {}
-        }
-        match origin {
-            Origin::Server => {}
-            Origin::Handshake { conn, timeout_ms, read_only } => {
-                let session = SessionId(txn.header.client_id);
-                self.establish(conn, session, timeout_ms, read_only, now, out);
-            }
-            Origin::Request(conn, xid) => {
-                let frame = replies::write_reply(xid, zxid, &applied);
-                self.respond(tree, watches, conn, frame, out);
-            }
-        }
-    }
-
-    /// Answers a connection's oldest write, and what waited behind it.
-    fn respond(
-        &mut self,
-        tree: &Tree,
-        watches: &mut Watches,
-        conn: ConnId,
-        frame: Bytes,
-        out: &mut Vec<Effect>,
-    ) {
-        let Some(client) = self.clients.get_mut(&conn) else { return };
-        let head = client.waiting.pop_front();
-        assert!(matches!(head, Some(Waiting::Write)), "replies keep the order of requests");
-        out.push(Effect::Reply(conn, frame));
-        self.answer_waiting(tree, watches, conn, out);
-    }
-
-    /// Answers the reads that waited for the write before them, up to the next write.
-    fn answer_waiting(
-        &mut self,
-        tree: &Tree,
-        watches: &mut Watches,
-        conn: ConnId,
-        out: &mut Vec<Effect>,
-    ) {
-        while let Some(client) = self.clients.get_mut(&conn) {
-            let session = client.session;
-            let Some(Waiting::Read(_)) = client.waiting.front() else { return };
-            let Some(Waiting::Read(request)) = client.waiting.pop_front() else { return };
-            let frame = self.answer(tree, watches, conn, session, &request);
-            out.push(Effect::Reply(conn, frame));
-        }
-    }
-
-    /// Tells the connections that watch, as far as they may know.
-    fn notify(
-        &mut self,
-        watches: &mut Watches,
-        change: &Change,
-        zxid: Zxid,
-        out: &mut Vec<Effect>,
-    ) {
-        let mut notices = std::mem::take(&mut self.notices);
-        let (acl, parent_acl) = match change {
-            Change::Created { path, acl, parent_acl } => {
-                watches.fire_created(path, &mut notices);
-                (acl, parent_acl)
-            }
-            Change::Deleted { path, acl, parent_acl } => {
-                watches.fire_deleted(path, &mut notices);
-                (acl, parent_acl)
-            }
-            Change::DataChanged { path, acl } => {
-                watches.fire_data_changed(path, &mut notices);
-                (acl, acl)
-            }
-        };
-        self.send_notices(&notices, acl, parent_acl, zxid, out);
-        notices.clear();
-        self.notices = notices;
-    }
-
-    fn send_notices(
-        &self,
-        notices: &[Notice],
-        acl: &SharedAcl,
-        parent_acl: &SharedAcl,
-        zxid: Zxid,
-        out: &mut Vec<Effect>,
-    ) {
-        // Notices of one event follow each other and share a frame.
-        for run in notices.chunk_by(|a, b| a.event == b.event && a.path == b.path) {
-            let mut frame = BytesMut::new();
-            Event { kind: run[0].event, path: run[0].path.to_string(), zxid }
-                .encode_frame(&mut frame);
-            let frame = frame.freeze();
-            for notice in run {
-                let acl = match notice.acl {
-                    WhichAcl::Node => acl,
-                    WhichAcl::Parent => parent_acl,
-                };
-                let Some(client) = self.clients.get(&notice.conn) else { continue };
-                if self.auth().allows(acl, perms::READ, &client.identities) {
-                    out.push(Effect::Notify(notice.conn, frame.clone()));
-                }
-            }
-        }
     }
 }

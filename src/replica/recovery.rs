@@ -13,12 +13,15 @@ use std::collections::BTreeMap;
 /// What a server starts from.
 #[derive(Debug)]
 pub struct Recovered {
-    /// The tree, with the whole log applied.
+    /// The tree, with everything in the log applied that is decided.
     pub tree: Tree,
     /// The sessions, with their timeouts in milliseconds.
     pub sessions: BTreeMap<SessionId, i32>,
     /// Sessions that began or ended in the log: what is stored beside it does not have them yet.
     pub session_changes: SessionChanges,
+    /// The rest of the log, oldest first: of that only a leader can tell whether it is decided. A
+    /// server alone has none.
+    pub tail: Vec<(Zxid, Bytes)>,
     /// How many transactions of the log were applied.
     pub replayed: u64,
 }
@@ -59,6 +62,9 @@ pub struct Recovery {
     stage: Stage,
     sessions: BTreeMap<SessionId, i32>,
     session_changes: SessionChanges,
+    /// Up to where the log is decided; `None` if all of it is.
+    decided: Option<Zxid>,
+    tail: Vec<(Zxid, Bytes)>,
     replayed: u64,
 }
 
@@ -70,7 +76,7 @@ enum Stage {
 }
 
 impl Recovery {
-    /// Nothing has been read so far.
+    /// Nothing has been read so far, for a server alone: it has decided all that it logged.
     #[must_use]
     pub const fn new(options: TreeOptions) -> Self {
         Self {
@@ -78,8 +84,17 @@ impl Recovery {
             stage: Stage::Loading(None),
             sessions: BTreeMap::new(),
             session_changes: Vec::new(),
+            decided: None,
+            tail: Vec::new(),
             replayed: 0,
         }
+    }
+
+    /// Nothing has been read so far, for a member of an ensemble: of its log it knows the part up
+    /// to `decided` to be decided, at its start no more than what the stored tree has.
+    #[must_use]
+    pub fn member(options: TreeOptions, decided: Zxid) -> Self {
+        Self { decided: Some(decided), ..Self::new(options) }
     }
 
     /// A stored znode; parents come before their children.
@@ -112,25 +127,37 @@ impl Recovery {
         Ok(())
     }
 
-    /// An entry of the log behind the mark. A server alone has decided all that it logged.
+    /// An entry of the log behind the mark.
     ///
     /// # Errors
     /// It is no transaction, or it does not lead to the tree that it should.
     pub fn entry(&mut self, zxid: Zxid, payload: Bytes) -> Result<(), RecoveryError> {
-        let digests = self.options.digest;
-        let txn = Transaction::from_bytes(payload)?;
+        let txn = Transaction::from_bytes(payload.clone())?;
         if txn.header.zxid != zxid.0 {
             return Err(RecoveryError::WrongZxid(Zxid(txn.header.zxid)));
         }
+        self.tree()?;
+        if self.decided.is_some_and(|decided| decided < zxid) {
+            self.tail.push((zxid, payload));
+            return Ok(());
+        }
+        self.replay(&txn)
+    }
+
+    fn replay(&mut self, txn: &Transaction) -> Result<(), RecoveryError> {
+        // What a member logged has its digest from another server, which may be wrong about it
+        // without being wrong about the tree: that is noted elsewhere.
+        let digests = self.options.digest && self.decided.is_none();
         let tree = self.tree()?;
-        tree.apply(&txn, &mut Vec::new());
+        tree.apply(txn, &mut Vec::new());
         let found = tree.digest();
-        let expected = txn.digest.filter(|_| digests).map_or(found, |digest| digest.tree_digest);
+        let expected =
+            txn.digest.as_ref().filter(|_| digests).map_or(found, |digest| digest.tree_digest);
         if found != expected {
             return Err(RecoveryError::Digest { found, expected });
         }
         let session = SessionId(txn.header.client_id);
-        match txn.body {
+        match &txn.body {
             Txn::CreateSession(body) => {
                 self.sessions.insert(session, body.time_out);
                 self.session_changes.push((session, Some(body.time_out)));
@@ -150,14 +177,14 @@ impl Recovery {
     /// # Errors
     /// The mark behind the znodes is missing.
     pub fn finish(self) -> Result<Recovered, RecoveryError> {
-        let Self { options, stage, sessions, session_changes, replayed } = self;
+        let Self { options, stage, sessions, session_changes, tail, replayed, .. } = self;
         let tree = match stage {
             Stage::Replaying(tree) => tree,
             // Neither a mark nor an entry: nothing was ever stored.
             Stage::Loading(None) => Tree::new(options),
             Stage::Loading(Some(_)) => return Err(RecoveryError::NoMark),
         };
-        Ok(Recovered { tree, sessions, session_changes, replayed })
+        Ok(Recovered { tree, sessions, session_changes, tail, replayed })
     }
 
     /// The tree to replay into. A log may come without a stored tree: that of a server which has

@@ -345,8 +345,8 @@ impl Connection {
 
     /// Reads a frame, and answers what concerns the connection alone.
     fn read_request(&mut self, frame: Bytes) -> Read {
-        let (xid, op, request) = match read_frame(frame) {
-            Asked::Known(xid, op, request) => (xid, op, request),
+        let (xid, op, request, body) = match read_frame(frame) {
+            Asked::Known(xid, op, request, body) => (xid, op, request, body),
             Asked::Unknown(xid) => {
                 if self.is_sufficient() {
                     self.say_goodbye(&error_reply(xid, Zxid(-1), ErrorCode::Unimplemented));
@@ -377,7 +377,7 @@ impl Connection {
             }
             request => {
                 let identities = Arc::clone(&self.identities);
-                Read::Request(ClientRequest { xid, op, request, identities })
+                Read::Request(ClientRequest { xid, op, request, body, identities })
             }
         }
     }
@@ -427,8 +427,8 @@ impl Connection {
         self.note_received(batch.len() as u64);
         self.shared.touch(&self.conn);
         let idle = self.conn.outbox.lock().pending.is_empty();
-        let first_write = batch.iter().position(ClientRequest::is_proposed);
-        let direct = if idle { first_write.unwrap_or(batch.len()) } else { 0 };
+        let first_of_brain = batch.iter().position(ClientRequest::is_for_brain);
+        let direct = if idle { first_of_brain.unwrap_or(batch.len()) } else { 0 };
         let later = batch.split_off(direct);
         if !batch.is_empty() {
             self.answer(session, &batch);

@@ -95,7 +95,7 @@ impl Shared {
         if tree.dirty_len() == 0 && sessions.is_empty() {
             return;
         }
-        let mark = TreeMark { applied: tree.last_zxid().0, digest: tree.digest() };
+        let mark = TreeMark { applied: tree.applied_zxid().0, digest: tree.digest() };
         let znodes = tree.drain_dirty();
         self.checkpoints.push(Checkpoint { znodes, sessions, kind: CheckpointKind::Changes(mark) });
     }

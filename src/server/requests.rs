@@ -31,8 +31,11 @@ pub(crate) fn cut_frame(input: &mut BytesMut, limit: u32) -> Result<Option<Bytes
 /// What a frame after the first one asks for.
 #[derive(Debug)]
 pub(crate) enum Asked {
-    /// An operation that clients may ask for; the request, or the error of a body that makes none.
-    Known(i32, OpCode, Result<Request, ErrorCode>),
+    /// An operation that clients may ask for; the request, or the error of a body that makes none;
+    /// and the body of what may go on to the leader, see [`ClientRequest::body`].
+    ///
+    /// [`ClientRequest::body`]: crate::replica::ClientRequest::body
+    Known(i32, OpCode, Result<Request, ErrorCode>, Bytes),
     /// One that they may not, or that does not exist.
     Unknown(i32),
     /// The frame does not even hold a header.
@@ -54,8 +57,10 @@ pub(crate) fn read_frame(frame: Bytes) -> Asked {
         }
         Some(op) => op,
     };
+    let goes_on = op.is_write() || op == OpCode::Sync;
+    let body = if goes_on { input.rest().clone() } else { Bytes::new() };
     let request = Request::decode(op, input.rest().clone());
-    Asked::Known(xid, op, request.map_err(|_| ErrorCode::MarshallingError))
+    Asked::Known(xid, op, request.map_err(|_| ErrorCode::MarshallingError), body)
 }
 
 #[cfg(test)]

@@ -10,4 +10,4 @@ mod table;
 mod tests;
 
 pub use ids::{PASSWORD_LEN, SessionIds, negotiate_timeout, password, password_matches};
-pub use table::{Session, Sessions};
+pub use table::{Owner, Session, Sessions};

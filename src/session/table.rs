@@ -1,7 +1,16 @@
 //! The table of sessions (ZK: `SessionTrackerImpl`).
 
 use super::expiry::ExpiryQueue;
-use crate::types::{ConnId, Map, Moment, SessionId};
+use crate::types::{ConnId, LinkId, Map, Moment, SessionId};
+
+/// Through whom a session's requests come (ZK: the owners of `SessionTrackerImpl`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// A connection of this server.
+    Local(ConnId),
+    /// A server that learns from this one, which has the client's connection.
+    Learner(LinkId),
+}
 
 /// What is known of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +21,7 @@ pub struct Session {
     /// Its close is on the way: it takes no more requests and cannot expire again.
     pub closing: bool,
     /// Whom its requests must come from; none until somebody claims it.
-    pub owner: Option<ConnId>,
+    pub owner: Option<Owner>,
 }
 
 /// Every session of the ensemble. A session can expire exactly as long as it is not closing.
@@ -72,9 +81,33 @@ impl Sessions {
     }
 
     /// Says whom the session's requests must come from; without effect if it is not known.
-    pub fn set_owner(&mut self, id: SessionId, owner: Option<ConnId>) {
+    pub fn set_owner(&mut self, id: SessionId, owner: Option<Owner>) {
         if let Some(session) = self.sessions.get_mut(&id) {
             session.owner = owner;
+        }
+    }
+
+    /// Gives a session that has no owner to the first who asks something in its name (ZK:
+    /// `checkSession`).
+    pub fn claim(&mut self, id: SessionId, owner: Owner) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.owner.get_or_insert(owner);
+        }
+    }
+
+    /// Takes from a server that is gone the sessions that it owned.
+    pub fn disown(&mut self, link: LinkId) {
+        for session in self.sessions.values_mut() {
+            if session.owner == Some(Owner::Learner(link)) {
+                session.owner = None;
+            }
+        }
+    }
+
+    /// Takes every session from its owner: nobody's requests are taken for now.
+    pub fn disown_all(&mut self) {
+        for session in self.sessions.values_mut() {
+            session.owner = None;
         }
     }
 

@@ -1,7 +1,7 @@
 //! The table against hand-made stories, and against a model that looks at every session each time.
 
-use super::{Session, Sessions};
-use crate::types::{ConnId, Moment, SessionId};
+use super::{Owner, Session, Sessions};
+use crate::types::{ConnId, LinkId, Moment, SessionId};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -71,7 +71,7 @@ fn a_closing_session_is_neither_touched_nor_expired() {
 fn nobody_can_do_anything_with_an_unknown_session() {
     let mut sessions = Sessions::new(TICK);
     sessions.set_closing(ALICE);
-    sessions.set_owner(ALICE, Some(ConnId(1)));
+    sessions.set_owner(ALICE, Some(Owner::Local(ConnId(1))));
     sessions.remove(ALICE);
     assert!(!sessions.touch(ALICE, 4000, Moment(0)));
     assert_eq!(sessions.get(ALICE), None);
@@ -81,10 +81,11 @@ fn nobody_can_do_anything_with_an_unknown_session() {
 fn a_session_added_again_keeps_its_owner_and_stays_closing() {
     let mut sessions = Sessions::new(TICK);
     sessions.insert(ALICE, 4000, Moment(0));
-    sessions.set_owner(ALICE, Some(ConnId(9)));
+    sessions.set_owner(ALICE, Some(Owner::Local(ConnId(9))));
     sessions.set_closing(ALICE);
     sessions.insert(ALICE, 6000, Moment(0));
-    let expected = Session { timeout_ms: 6000, closing: true, owner: Some(ConnId(9)) };
+    let expected =
+        Session { timeout_ms: 6000, closing: true, owner: Some(Owner::Local(ConnId(9))) };
     assert_eq!(sessions.get(ALICE), Some(&expected));
     assert_eq!(sessions.next_expiry(), None);
 }
@@ -94,7 +95,7 @@ fn a_new_leader_gives_every_session_its_whole_timeout() {
     let mut sessions = Sessions::new(TICK);
     sessions.insert(ALICE, 4000, Moment(0));
     sessions.insert(BOB, 4000, Moment(0));
-    sessions.set_owner(ALICE, Some(ConnId(9)));
+    sessions.set_owner(ALICE, Some(Owner::Local(ConnId(9))));
     assert_eq!(sessions.expired(Moment(50_000)), [ALICE, BOB]);
     sessions.restart(Moment(50_000));
     let expected = Session { timeout_ms: 4000, closing: false, owner: None };
@@ -143,9 +144,23 @@ impl Model {
         }
     }
 
-    fn set_owner(&mut self, id: SessionId, owner: Option<ConnId>) {
+    fn set_owner(&mut self, id: SessionId, owner: Option<Owner>) {
         if let Some((session, _)) = self.sessions.get_mut(&id) {
             session.owner = owner;
+        }
+    }
+
+    fn claim(&mut self, id: SessionId, owner: Owner) {
+        if let Some((session, _)) = self.sessions.get_mut(&id)
+            && session.owner.is_none()
+        {
+            session.owner = Some(owner);
+        }
+    }
+
+    fn disown(&mut self, link: LinkId) {
+        for (session, _) in self.sessions.values_mut() {
+            session.owner = session.owner.filter(|owner| *owner != Owner::Learner(link));
         }
     }
 
@@ -184,10 +199,20 @@ enum Op {
     Remove(SessionId),
     SetClosing(SessionId),
     Touch(SessionId, i32),
-    SetOwner(SessionId, Option<ConnId>),
+    SetOwner(SessionId, Option<Owner>),
+    Claim(SessionId, Owner),
+    Disown(LinkId),
     Expire,
     Restart,
     Wait(u64),
+}
+
+fn any_owner() -> impl Strategy<Value = Owner> {
+    let (local, learner) = (0..3_u64, 0..3_u64);
+    prop_oneof![
+        local.prop_map(|conn| Owner::Local(ConnId(conn))),
+        learner.prop_map(|link| Owner::Learner(LinkId(link))),
+    ]
 }
 
 fn any_op() -> impl Strategy<Value = Op> {
@@ -197,8 +222,10 @@ fn any_op() -> impl Strategy<Value = Op> {
         2 => id().prop_map(Op::Remove),
         1 => id().prop_map(Op::SetClosing),
         6 => (id(), 0..9000_i32).prop_map(|(id, timeout)| Op::Touch(id, timeout)),
-        1 => (id(), proptest::option::of((0..3_u64).prop_map(ConnId)))
+        1 => (id(), proptest::option::of(any_owner()))
             .prop_map(|(id, owner)| Op::SetOwner(id, owner)),
+        1 => (id(), any_owner()).prop_map(|(id, owner)| Op::Claim(id, owner)),
+        1 => (0..3_u64).prop_map(|link| Op::Disown(LinkId(link))),
         2 => Just(Op::Expire),
         1 => Just(Op::Restart),
         4 => (0..5000_u64).prop_map(Op::Wait),
@@ -232,6 +259,14 @@ proptest! {
                 Op::SetOwner(id, owner) => {
                     sessions.set_owner(id, owner);
                     model.set_owner(id, owner);
+                }
+                Op::Claim(id, owner) => {
+                    sessions.claim(id, owner);
+                    model.claim(id, owner);
+                }
+                Op::Disown(link) => {
+                    sessions.disown(link);
+                    model.disown(link);
                 }
                 Op::Expire => prop_assert_eq!(sessions.expired(now), model.expired(now)),
                 Op::Restart => {

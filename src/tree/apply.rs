@@ -165,7 +165,7 @@ impl Tree {
     pub fn apply(&mut self, txn: &Transaction, changes: &mut Vec<Change>) -> Applied {
         let applied = self.apply_body(&At::from(&txn.header), &txn.body, changes);
         let zxid = Zxid(txn.header.zxid);
-        self.last_zxid = self.last_zxid.max(zxid);
+        self.applied = self.applied.max(zxid);
         self.digest.record(zxid);
         applied
     }

@@ -104,7 +104,7 @@ impl TreeLoader {
         debug_assert!(self.tree.nodes.is_live(ROOT));
         self.tree.add_system_nodes();
         self.tree.find_quotas();
-        self.tree.last_zxid = applied;
+        self.tree.applied = applied;
         Ok(self.tree)
     }
 }

@@ -77,7 +77,10 @@ pub struct Tree {
     data_size: u64,
     digest: Digest,
     dirty: Dirty,
-    last_zxid: Zxid,
+    /// The last applied transaction.
+    applied: Zxid,
+    /// What clients are shown at least, see [`Tree::establish`].
+    established: Zxid,
 }
 
 impl Tree {
@@ -103,7 +106,8 @@ impl Tree {
             data_size: 1,
             digest: Digest::default(),
             dirty: Dirty::default(),
-            last_zxid: Zxid::ZERO,
+            applied: Zxid::ZERO,
+            established: Zxid::ZERO,
         }
     }
 
@@ -114,10 +118,22 @@ impl Tree {
         self.nodes.find(path).map(|id| NodeRef::new(self, id))
     }
 
-    /// The highest zxid that was applied.
+    /// The zxid that the tree stands for, as clients see it.
     #[must_use]
     pub fn last_zxid(&self) -> Zxid {
-        self.last_zxid
+        self.applied.max(self.established)
+    }
+
+    /// The highest zxid that was applied: what a stored image of the tree must be marked with.
+    #[must_use]
+    pub fn applied_zxid(&self) -> Zxid {
+        self.applied
+    }
+
+    /// A new epoch begins with the tree as it is: clients see this zxid until a transaction has a
+    /// higher one (ZK: `Leader.startZkServer`).
+    pub fn establish(&mut self, zxid: Zxid) {
+        self.established = self.established.max(zxid);
     }
 
     /// The digest of all znodes.

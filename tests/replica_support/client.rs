@@ -302,7 +302,7 @@ impl Client {
 }
 
 fn request_of(xid: i32, op: OpCode, request: Result<Request, ErrorCode>) -> ClientRequest {
-    ClientRequest { xid, op, request, identities: identities() }
+    ClientRequest { xid, op, request, body: Bytes::new(), identities: identities() }
 }
 
 fn create(path: &str, flags: i32) -> CreateOp {

@@ -11,7 +11,7 @@ use zabra::prep::PrepOptions;
 use zabra::replica::{
     CloseReason, Effect, Handshake, Input, ReaperOptions, Recovery, Replica, ReplicaOptions,
 };
-use zabra::session::password;
+use zabra::session::{Owner, password};
 use zabra::store::{
     Checkpoint, CheckpointKind, Crash, Durability, Item, LogEntry, MemoryStore, Store,
 };
@@ -225,7 +225,7 @@ impl World {
                 Effect::Established { conn, session, .. } => {
                     let live = self.replica.sessions().get(session).copied();
                     let live = live.expect("an open session is known");
-                    assert!(!live.closing && live.owner == Some(conn));
+                    assert!(!live.closing && live.owner == Some(Owner::Local(conn)));
                     match self.client_of(conn) {
                         Some(client) => client.established(session),
                         None => assert!(self.leaving.contains(&conn)),
@@ -272,6 +272,9 @@ impl World {
             CloseReason::SessionGone => self.coverage.note("refused"),
             CloseReason::SessionExpired => self.coverage.note("expired"),
             CloseReason::ClientRequest => self.coverage.note("closed"),
+            CloseReason::SessionMoved | CloseReason::NotServing => {
+                panic!("a server alone closed a connection for {why:?}")
+            }
             CloseReason::ZxidAhead => {}
         }
         if let Some(client) = self.client_of(conn) {
@@ -364,8 +367,10 @@ impl World {
         if sessions.is_empty() && self.tree.dirty_len() == 0 {
             return;
         }
-        let mark =
-            jute::disk::TreeMark { applied: self.tree.last_zxid().0, digest: self.tree.digest() };
+        let mark = jute::disk::TreeMark {
+            applied: self.tree.applied_zxid().0,
+            digest: self.tree.digest(),
+        };
         let znodes = self.tree.drain_dirty();
         let checkpoint = Checkpoint { znodes, sessions, kind: CheckpointKind::Changes(mark) };
         self.store.checkpoint(&checkpoint).expect("the store works");

@@ -11,7 +11,7 @@ mod session;
 use super::{Prep, PrepOptions, WriteRequest};
 use crate::auth::AuthOptions;
 use crate::proto::{CreateOp, MultiOp, MultiRequest, OpCode, Request};
-use crate::session::Sessions;
+use crate::session::{Owner, Sessions};
 use crate::tree::{Transaction, Tree, TreeOptions, Txn};
 use crate::types::{Acl, ErrorCode, ExtendedTypes, Id, Moment, SessionId, Xid, Zxid, perms};
 use bytes::Bytes;
@@ -33,6 +33,7 @@ struct Bench {
     tree: Tree,
     sessions: Sessions,
     identities: Vec<Id>,
+    owner: Option<Owner>,
     zxid: Zxid,
     prepared: Vec<Transaction>,
 }
@@ -51,6 +52,7 @@ impl Bench {
             tree: Tree::new(tree_options),
             sessions,
             identities: Vec::new(),
+            owner: None,
             zxid: Zxid::ZERO,
             prepared: Vec::new(),
         }
@@ -60,7 +62,9 @@ impl Bench {
     fn prepare(&mut self, session: SessionId, request: &Request) -> Transaction {
         self.zxid = self.zxid.next();
         let wall = 1000 + self.zxid.0;
-        let request = WriteRequest { session, cxid: Xid(7), request, identities: &self.identities };
+        let identities = &self.identities;
+        let request =
+            WriteRequest { session, cxid: Xid(7), request, identities, owner: self.owner };
         let txn = self.prep.prepare(&self.tree, &self.sessions, &request, self.zxid, wall);
         self.prepared.push(txn.clone());
         txn

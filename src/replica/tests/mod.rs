@@ -13,7 +13,7 @@ use super::{
 };
 use crate::prep::PrepOptions;
 use crate::proto::{CreateOp, EventType, MultiOp, MultiRequest, OpCode, Request, Welcome};
-use crate::session::password;
+use crate::session::{Owner, password};
 use crate::tree::{Tree, TreeOptions};
 use crate::types::{
     Acl, ConnId, ErrorCode, ExtendedTypes, Id, Moment, Now, ServerId, SessionId, Set, Zxid, perms,
@@ -242,7 +242,10 @@ impl Bench {
         request: Result<Request, ErrorCode>,
         identities: Identities,
     ) {
-        self.input(Input::Request(conn, ClientRequest { xid, op, request, identities }));
+        self.input(Input::Request(
+            conn,
+            ClientRequest { xid, op, request, body: Bytes::new(), identities },
+        ));
     }
 
     fn create(&mut self, conn: ConnId, xid: i32, path: &str, flags: i32) {

@@ -88,7 +88,13 @@ impl Pipeline {
     fn take(&mut self, session: SessionId, request: &Request) {
         self.zxid = self.zxid.next();
         let identities = [Id { scheme: "digest".to_owned(), id: "a:b".to_owned() }];
-        let write = WriteRequest { session, cxid: Xid(1), request, identities: &identities };
+        let write = WriteRequest {
+            session,
+            cxid: Xid(1),
+            request,
+            identities: &identities,
+            owner: None,
+        };
         let made = self.prep.prepare(&self.tree, &self.sessions, &write, self.zxid, WALL);
         let read = Transaction::from_bytes(made.to_bytes());
         assert_eq!(read.as_ref(), Ok(&made));

@@ -1,0 +1,222 @@
+//! What a learner asks of its leader for its clients (ZK: `LearnerZooKeeperServer`,
+//! `FollowerRequestProcessor`).
+
+use super::clients::Waiting;
+use super::packets::{self, Forwarded};
+use super::{ClientRequest, CloseReason, Effect, Handshake, Identities, Replica, frames};
+use crate::proto::OpCode;
+use crate::tree::Tree;
+use crate::types::{ConnId, LinkId, Map, Now, SessionId, Zxid};
+use crate::watch::Watches;
+use crate::zab::Action;
+use bytes::Bytes;
+use jute::DecodeError;
+use jute::quorum::QuorumPacket;
+use std::collections::VecDeque;
+
+/// What is under way to the leader and back, besides writes.
+#[derive(Debug, Default)]
+pub(super) struct Errands {
+    /// Sessions that were heard of since the leader's last ping, with the timeouts in milliseconds
+    /// that their connections were granted.
+    touched: Map<SessionId, i32>,
+    /// Connections that open a session.
+    opening: Map<SessionId, Opening>,
+    /// Connections that want to go on with a session, in the order in which they asked.
+    revalidations: VecDeque<Revalidation>,
+    /// Connections that have asked for a sync, in the order in which they asked.
+    syncs: VecDeque<ConnId>,
+    /// Those to which the leader has answered, each with the zxid that must be applied first.
+    synced: VecDeque<(Zxid, ConnId)>,
+}
+
+/// A connection that opens a session.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Opening {
+    pub(super) conn: ConnId,
+    pub(super) timeout_ms: i32,
+    pub(super) read_only: Option<bool>,
+}
+
+/// A connection that wants to go on with a session.
+#[derive(Debug)]
+struct Revalidation {
+    session: SessionId,
+    /// `None` if it is gone meanwhile.
+    conn: Option<ConnId>,
+    timeout_ms: i32,
+    read_only: Option<bool>,
+    identities: Identities,
+}
+
+impl Errands {
+    /// A session was heard of.
+    pub(super) fn touch(&mut self, session: SessionId, timeout_ms: i32) {
+        self.touched.insert(session, timeout_ms);
+    }
+
+    /// The connection that opens a session, which now has begun.
+    pub(super) fn opened(&mut self, session: SessionId) -> Option<Opening> {
+        self.opening.remove(&session)
+    }
+
+    /// A connection is gone. What it asked for is still answered.
+    pub(super) fn forget(&mut self, conn: ConnId) {
+        for revalidation in &mut self.revalidations {
+            revalidation.conn.take_if(|asking| *asking == conn);
+        }
+    }
+
+    /// A session has ended.
+    pub(super) fn end(&mut self, session: SessionId) {
+        self.touched.remove(&session);
+        self.opening.remove(&session);
+    }
+
+    /// Nothing of this will be answered. Yields the connections that are not clients yet.
+    pub(super) fn abandon(&mut self) -> Vec<ConnId> {
+        let Self { revalidations, .. } = std::mem::take(self);
+        revalidations.into_iter().filter_map(|asked| asked.conn).collect()
+    }
+
+    /// Whether a sync can be answered once `applied` is.
+    pub(super) fn has_synced(&self, applied: Zxid) -> bool {
+        self.synced.front().is_some_and(|(zxid, _)| *zxid <= applied)
+    }
+
+    fn take_touched(&mut self) -> Vec<(SessionId, i32)> {
+        let mut touched: Vec<_> = self.touched.drain().collect();
+        touched.sort_unstable();
+        touched
+    }
+}
+
+impl Replica {
+    /// Hands a write or a sync on to the leader. What has no readable body never comes here: some
+    /// leaders do not survive it.
+    pub(super) fn hand_on(
+        &mut self,
+        link: LinkId,
+        conn: ConnId,
+        request: ClientRequest,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(client) = self.clients.get_mut(&conn) else { return };
+        let (cxid, op, session) = (request.xid, request.op.number(), client.session);
+        let forwarded = Forwarded { session, cxid, op, body: request.body.clone() };
+        let packet = forwarded.into_packet(Some(&request.identities));
+        if request.op == OpCode::Sync {
+            client.waiting.push_back(Waiting::Sync(request));
+            self.errands.syncs.push_back(conn);
+        } else {
+            client.waiting.push_back(Waiting::Write(cxid));
+        }
+        out.push(Effect::Quorum(Action::Send(link, packet)));
+    }
+
+    /// Asks the leader to begin a session.
+    pub(super) fn ask_open(
+        &mut self,
+        link: LinkId,
+        session: SessionId,
+        opening: Opening,
+        out: &mut Vec<Effect>,
+    ) {
+        self.errands.opening.insert(session, opening);
+        let body = Bytes::copy_from_slice(&opening.timeout_ms.to_be_bytes());
+        let op = OpCode::CreateSession.number();
+        let packet = Forwarded { session, cxid: 0, op, body }.into_packet(None);
+        out.push(Effect::Quorum(Action::Send(link, packet)));
+    }
+
+    /// Asks the leader whether a session may go on here.
+    pub(super) fn ask_reopen(
+        &mut self,
+        link: LinkId,
+        conn: ConnId,
+        handshake: &Handshake,
+        identities: Identities,
+        out: &mut Vec<Effect>,
+    ) {
+        let Handshake { session, timeout_ms, read_only, .. } = *handshake;
+        let asked = Revalidation { session, conn: Some(conn), timeout_ms, read_only, identities };
+        self.errands.revalidations.push_back(asked);
+        let packet = packets::revalidate(session, timeout_ms);
+        out.push(Effect::Quorum(Action::Send(link, packet)));
+    }
+
+    /// A packet of the leader.
+    pub(super) fn handle_leader(
+        &mut self,
+        link: LinkId,
+        packet: QuorumPacket,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        let kind = packet.kind;
+        let read = match kind {
+            packets::PING => {
+                let answer = packets::touches(packet, &self.errands.take_touched());
+                out.push(Effect::Quorum(Action::Send(link, answer)));
+                Ok(())
+            }
+            packets::REVALIDATE => self.handle_revalidated(packet, now, out),
+            packets::SYNC => {
+                if let Some(conn) = self.errands.syncs.pop_front() {
+                    self.errands.synced.push_back((self.zab.committed(), conn));
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        };
+        if let Err(error) = read {
+            self.give_up(link, format!("its packet of type {kind} is broken: {error}"), now, out);
+        }
+    }
+
+    /// The leader says whether a session may go on here.
+    fn handle_revalidated(
+        &mut self,
+        packet: QuorumPacket,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), DecodeError> {
+        let (session, valid) = packets::read_revalidated(packet.data)?;
+        let asked = self.errands.revalidations.iter().position(|asked| asked.session == session);
+        let Some(asked) = asked.and_then(|place| self.errands.revalidations.remove(place)) else {
+            return Ok(());
+        };
+        let Some(conn) = asked.conn else { return Ok(()) };
+        if !valid {
+            out.push(Effect::Notify(conn, frames::refusal(asked.read_only)));
+            out.push(Effect::Close(conn, CloseReason::SessionGone));
+            return Ok(());
+        }
+        self.attach(conn, session, asked.timeout_ms, asked.identities, out);
+        self.establish(conn, session, asked.timeout_ms, asked.read_only, now, out);
+        Ok(())
+    }
+
+    /// Answers the syncs whose time has come, and what waited behind them.
+    pub(super) fn release_syncs(
+        &mut self,
+        tree: &Tree,
+        watches: &mut Watches,
+        out: &mut Vec<Effect>,
+    ) {
+        while self.errands.has_synced(self.applied) {
+            let Some((_, conn)) = self.errands.synced.pop_front() else { return };
+            let Some(client) = self.clients.get_mut(&conn) else { continue };
+            let mut waiting = client.waiting.iter_mut();
+            let sync = waiting.find_map(|waiting| match waiting {
+                Waiting::Sync(request) => Some((request.clone(), waiting)),
+                Waiting::Write(_) | Waiting::Read(_) => None,
+            });
+            // From here on it is like a read.
+            if let Some((request, place)) = sync {
+                *place = Waiting::Read(request);
+            }
+            self.answer_waiting(tree, watches, conn, out);
+        }
+    }
+}
