@@ -3,6 +3,7 @@
 use crate::config::{Config, Sources};
 use crate::server::{Server, ServerError};
 use clap::{Args, ValueEnum};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -81,6 +82,7 @@ pub(super) fn run(arguments: &ServerArguments) -> ExitCode {
     for note in &config.notes {
         tracing::info!("{note}");
     }
+    raise_descriptor_limit();
     match serve(config, arguments.temporary) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -94,6 +96,16 @@ pub(super) fn run(arguments: &ServerArguments) -> ExitCode {
             }
             .into()
         }
+    }
+}
+
+/// Takes as many file descriptors as the system allows, as Java does: every connection is one, and
+/// a login shell gives 1024.
+fn raise_descriptor_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!("the limit of open files stays as it is: {error}");
     }
 }
 
