@@ -7,9 +7,12 @@ mod server_support;
 use bytes::BytesMut;
 use jute::Encode;
 use jute::client::ConnectRequest;
-use server_support::{Server, is_closed};
+use rustix::process::{Resource, getrlimit, setrlimit};
+use server_support::{Server, is_closed, server_command};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use tempfile::{TempDir, tempdir};
 use zabra::client::{Client, CreateMode};
 use zabra::proto::Hello;
@@ -52,12 +55,14 @@ fn hello() -> Vec<u8> {
     frame(&Hello { request, read_only: Some(false) }.to_bytes())
 }
 
+/// Bytes of the answer to a first frame: 4 for the length, then 4 + 4 + 8 + 20 + 1.
+const WELCOME: usize = 41;
+
 /// A connection with a session.
 fn open(server: &Server) -> TcpStream {
     let mut socket = server.socket();
     socket.write_all(&hello()).expect("an open connection");
-    // The answer: 4 for the length, then 4 + 4 + 8 + 20 + 1.
-    let mut welcome = [0; 41];
+    let mut welcome = [0; WELCOME];
     socket.read_exact(&mut welcome).expect("an answer");
     assert_eq!(welcome[..4], [0, 0, 0, 37]);
     socket
@@ -140,19 +145,70 @@ async fn frames_whose_content_is_cut_or_wrong_harm_nobody_else() {
     witness.client.close().await.expect("an end");
 }
 
+/// How many connections do nothing.
+const IDLE: usize = 5_000;
+/// Descriptors that they take in the test, with room for all else.
+const DESCRIPTORS: u64 = IDLE as u64 + 1_000;
+
+/// Lets this process have the descriptors that the test needs, and the server as few as a login
+/// shell gives it: the server has to ask for more by itself, as Java does.
+fn start_with_few_descriptors(data: &Path, settings: &[&str]) -> Server {
+    let mut limit = getrlimit(Resource::Nofile);
+    let allowed = limit.maximum.unwrap_or(u64::MAX);
+    assert!(
+        allowed >= DESCRIPTORS,
+        "this test needs {DESCRIPTORS} file descriptors, and `ulimit -Hn` allows {allowed}"
+    );
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).expect("more descriptors");
+    let server = server_command(data, settings);
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -S -n 1024 && exec \"$@\"", "sh"]);
+    command.arg(server.get_program()).args(server.get_args()).stdin(Stdio::null());
+    Server::run(command).expect("a server")
+}
+
 #[tokio::test]
 async fn connections_that_do_nothing_keep_nobody_out() {
-    let (_data, mut server) = start(&["maxClientCnxns=0"]);
+    let data = tempdir().expect("a directory");
+    let settings = ["maxClientCnxns=0", "nio.sessionlessCnxnTimeout=3600000"];
+    let mut server = start_with_few_descriptors(data.path(), &settings);
     let mut witness = Witness::new(&server).await;
-    let idle: Vec<_> = (0..300).map(|_| server.socket()).collect();
-    let half: Vec<_> = (0..300).map(|_| server.socket()).collect();
-    for mut socket in &half {
-        socket.write_all(&hello()[..20]).expect("an open connection");
+    let (hello, mut noise) = (hello(), Noise(0x1d1e));
+    let mut idle = Vec::with_capacity(IDLE);
+    for number in 0..IDLE {
+        let mut socket = server.socket();
+        // Nothing at all, half of the first frame, or a session that then does nothing.
+        let begun = [0, 20, hello.len()][number % 3];
+        socket.write_all(&hello[..begun]).expect("an open connection");
+        idle.push(socket);
+        if number % 100 == 0 {
+            witness.is_served().await;
+        }
     }
-    witness.is_served().await;
+    // Between them come those that make no sense.
+    for length in [-1, i32::MAX, 0x7f7f_7f7f] {
+        let mut giant = server.socket();
+        giant.write_all(&i32::to_be_bytes(length)).expect("an open connection");
+        let garbage = server.socket();
+        send(&garbage, &noise.bytes(4_000));
+        assert!(is_closed(giant) && is_closed(garbage), "{length}");
+        witness.is_served().await;
+    }
     let another = server.client().await;
     another.close().await.expect("an end");
-    drop((idle, half));
+    // All of them were kept: each can still begin, or has begun.
+    for (number, mut socket) in idle.iter().enumerate() {
+        let rest = [0, 20, hello.len()][number % 3];
+        socket.write_all(&hello[rest..]).expect("an open connection");
+        if number % 100 == 0 {
+            witness.is_served().await;
+        }
+    }
+    for mut socket in &idle {
+        socket.read_exact(&mut [0; WELCOME]).expect("an answer");
+    }
+    drop(idle);
     witness.is_served().await;
     server.assert_alive();
     witness.client.close().await.expect("an end");
@@ -170,7 +226,7 @@ async fn connections_of_one_address_are_counted() {
     // The server has to notice that one has gone.
     let again = loop {
         let mut socket = server.socket();
-        if socket.write_all(&hello()).and_then(|()| socket.read_exact(&mut [0; 41])).is_ok() {
+        if socket.write_all(&hello()).and_then(|()| socket.read_exact(&mut [0; WELCOME])).is_ok() {
             break socket;
         }
     };
