@@ -10,22 +10,16 @@ use std::hash::{BuildHasher, Hasher};
 /// no single write has to wait for the whole tree.
 const SHARDS: usize = 1024;
 
-/// Every node but the root, keyed by parent and name. The keys themselves are in the nodes.
+/// Every node but the root, keyed by parent and name. The keys themselves are in the nodes. The
+/// tables keep seven bits of each key's hash, so that few nodes are looked at for nothing; hashing
+/// again when a table grows costs less than the memory for whole hashes would.
 #[derive(Debug)]
 pub(super) struct Index {
-    shards: Vec<HashTable<Entry>>,
-}
-
-/// A node, and enough of its key's hash to grow a table and to pass over other nodes without a
-/// look at them: each look is a cache miss.
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    id: NodeId,
-    hash: Hash,
+    shards: Vec<HashTable<NodeId>>,
 }
 
 /// The hash of a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 struct Hash(u32);
 
 impl Default for Index {
@@ -38,21 +32,21 @@ impl Index {
     /// The child of `parent` with this name.
     pub(super) fn find(&self, slab: &Slab, parent: NodeId, name: &[u8]) -> Option<NodeId> {
         let hash = Hash::of(parent, name);
-        let is_it = |entry: &Entry| entry.hash == hash && is(slab, entry.id, parent, name);
-        self.shards[hash.shard()].find(hash.spread(), is_it).map(|entry| entry.id)
+        let is_it = |id: &NodeId| is(slab, *id, parent, name);
+        self.shards[hash.shard()].find(hash.spread(), is_it).copied()
     }
 
     /// Adds a node, whose parent and name must be set and not be taken.
     pub(super) fn insert(&mut self, slab: &Slab, id: NodeId) {
         let hash = hash_of(slab, id);
-        let entry = Entry { id, hash };
-        self.shards[hash.shard()].insert_unique(hash.spread(), entry, |entry| entry.hash.spread());
+        let spread = |id: &NodeId| hash_of(slab, *id).spread();
+        self.shards[hash.shard()].insert_unique(hash.spread(), id, spread);
     }
 
     /// Takes a node out.
     pub(super) fn remove(&mut self, slab: &Slab, id: NodeId) {
         let hash = hash_of(slab, id);
-        let entry = self.shards[hash.shard()].find_entry(hash.spread(), |entry| entry.id == id);
+        let entry = self.shards[hash.shard()].find_entry(hash.spread(), |entry| *entry == id);
         assert!(entry.is_ok(), "every node but the root is in the index");
         if let Ok(entry) = entry {
             entry.remove();

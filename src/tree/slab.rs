@@ -2,8 +2,9 @@
 
 use super::node::{Content, NO_NODE, Node, NodeId};
 
-const CHUNK_BITS: u32 = 10;
-const CHUNK: usize = 1 << CHUNK_BITS;
+/// Nodes in a chunk: a little less than 24 KiB, for which allocators have a size of their own. A
+/// power of two of nodes would leave a tenth of the memory unused.
+const CHUNK: usize = 236;
 
 /// All nodes by id. Freed slots form a list through `Node::next` and are used again first.
 #[derive(Debug)]
@@ -27,12 +28,12 @@ impl Slab {
 
     /// The node with this id, which must be one of a live node.
     pub(super) fn get(&self, id: NodeId) -> &Node {
-        &self.chunks[(id >> CHUNK_BITS) as usize][id as usize % CHUNK]
+        &self.chunks[id as usize / CHUNK][id as usize % CHUNK]
     }
 
     /// As [`Slab::get`], to change it.
     pub(super) fn get_mut(&mut self, id: NodeId) -> &mut Node {
-        &mut self.chunks[(id >> CHUNK_BITS) as usize][id as usize % CHUNK]
+        &mut self.chunks[id as usize / CHUNK][id as usize % CHUNK]
     }
 
     /// Stores a node and says where.
@@ -47,7 +48,7 @@ impl Slab {
         if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
             self.chunks.push(Vec::with_capacity(CHUNK));
         }
-        let full = (self.chunks.len() - 1) << CHUNK_BITS;
+        let full = (self.chunks.len() - 1) * CHUNK;
         let Some(chunk) = self.chunks.last_mut() else { unreachable!("one was pushed above") };
         let id = NodeId::try_from(full + chunk.len()).unwrap_or(NO_NODE);
         assert!(id < NO_NODE, "four billion znodes");
