@@ -68,11 +68,14 @@ class Server:
                     raise
         raise AssertionError("unreachable")
 
-    def restart(self, kill: bool) -> None:
-        """Ends it, by force or not, and starts it with the data and the port it had."""
+    def end(self, kill: bool) -> None:
+        """Ends it, by force or not, and keeps its data."""
         if kill:
             self._process.kill()
         self._end_process()
+
+    def start_again(self) -> None:
+        """Starts it with the data and the port it had, and waits until it serves."""
         self._run()
 
     def _launch(self) -> None:

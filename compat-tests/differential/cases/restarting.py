@@ -5,6 +5,9 @@ import time
 from differential import protocol as p
 from differential.cases import case
 
+# A session that expires soon, but not while the other server is still starting.
+SHORT_MS = 4000
+
 
 def come_back(t, *names: str):
     """Takes sessions up again after a restart."""
@@ -94,7 +97,7 @@ def restart_and_closed_session(t):
 @case(profile="restarted")
 def restart_and_session_that_does_not_come_back(t):
     """Its time starts anew with the server; then it and its ephemerals go."""
-    t.connect("a", timeout=1500)
+    t.connect("a", timeout=SHORT_MS)
     t.call("a", p.create(f"{t.root}/e", flags=p.EPHEMERAL))
     t.restart()
     come_back(t, "ctl")
@@ -129,11 +132,11 @@ def restart_keeps_many(t):
 
 @case(profile="restarted")
 def restart_and_sessions_timeouts(t):
-    t.connect("short", timeout=1500)
+    t.connect("short", timeout=SHORT_MS)
     t.connect("long", timeout=9000)
     t.restart()
     come_back(t, "ctl", "short", "long")
     for _ in range(4):
-        time.sleep(0.6)
+        time.sleep(SHORT_MS / 2000)
         t.fence()
     t.call("short", p.exists(t.root))
