@@ -115,15 +115,12 @@ impl Replica {
         out.push(Effect::Close(conn, why));
     }
 
-    /// A connection is no client any more. Its session lives on until it expires.
+    /// A connection is no client any more. Its session lives on until it expires, and still belongs
+    /// to it until it goes on elsewhere: what other servers may still bring of it is older.
     pub(super) fn detach(&mut self, conn: ConnId) {
         let Some(Client { session, .. }) = self.clients.remove(&conn) else { return };
         let home = self.homes.remove(&session);
         assert_eq!(home, Some(conn), "a client's session is at home with it");
-        let owner = self.sessions.get(session).and_then(|known| known.owner);
-        if owner == Some(Owner::Local(conn)) {
-            self.sessions.set_owner(session, None);
-        }
     }
 
     /// The session is open on this connection, if that is still there.

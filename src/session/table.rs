@@ -95,15 +95,6 @@ impl Sessions {
         }
     }
 
-    /// Takes from a server that is gone the sessions that it owned.
-    pub fn disown(&mut self, link: LinkId) {
-        for session in self.sessions.values_mut() {
-            if session.owner == Some(Owner::Learner(link)) {
-                session.owner = None;
-            }
-        }
-    }
-
     /// Takes every session from its owner: nobody's requests are taken for now.
     pub fn disown_all(&mut self) {
         for session in self.sessions.values_mut() {

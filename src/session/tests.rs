@@ -158,12 +158,6 @@ impl Model {
         }
     }
 
-    fn disown(&mut self, link: LinkId) {
-        for (session, _) in self.sessions.values_mut() {
-            session.owner = session.owner.filter(|owner| *owner != Owner::Learner(link));
-        }
-    }
-
     fn expired(&mut self, now: Moment) -> Vec<SessionId> {
         let is_due = |due: Option<Moment>| due.is_some_and(|due| due <= now);
         let entries = self.sessions.iter();
@@ -201,7 +195,6 @@ enum Op {
     Touch(SessionId, i32),
     SetOwner(SessionId, Option<Owner>),
     Claim(SessionId, Owner),
-    Disown(LinkId),
     Expire,
     Restart,
     Wait(u64),
@@ -225,7 +218,6 @@ fn any_op() -> impl Strategy<Value = Op> {
         1 => (id(), proptest::option::of(any_owner()))
             .prop_map(|(id, owner)| Op::SetOwner(id, owner)),
         1 => (id(), any_owner()).prop_map(|(id, owner)| Op::Claim(id, owner)),
-        1 => (0..3_u64).prop_map(|link| Op::Disown(LinkId(link))),
         2 => Just(Op::Expire),
         1 => Just(Op::Restart),
         4 => (0..5000_u64).prop_map(Op::Wait),
@@ -263,10 +255,6 @@ proptest! {
                 Op::Claim(id, owner) => {
                     sessions.claim(id, owner);
                     model.claim(id, owner);
-                }
-                Op::Disown(link) => {
-                    sessions.disown(link);
-                    model.disown(link);
                 }
                 Op::Expire => prop_assert_eq!(sessions.expired(now), model.expired(now)),
                 Op::Restart => {
