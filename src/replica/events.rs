@@ -1,8 +1,8 @@
 //! What comes from the broadcast: proposals, roles, and packets about clients.
 
 use super::{CloseReason, Effect, Origin, Proposal, Replica, Stance, packets};
-use crate::tree::{Transaction, Tree};
-use crate::types::{LinkId, Now, Zxid};
+use crate::tree::{Transaction, Tree, Txn};
+use crate::types::{LinkId, Now, SessionId, Zxid};
 use crate::zab::{self, Action, Event, LinkError, Output, Serving};
 use bytes::Bytes;
 use jute::quorum::QuorumPacket;
@@ -152,6 +152,12 @@ impl Replica {
         self.early.clear();
         self.prep.clear();
         self.sessions.disown_all();
+        // Sessions of which only this leader knew.
+        for proposal in &self.proposals {
+            if matches!(proposal.txn.body, Txn::CreateSession(_)) {
+                self.sessions.remove(SessionId(proposal.txn.header.client_id));
+            }
+        }
         let asking = self.errands.abandon();
         let mut conns: Vec<_> = self.clients.drain().map(|(conn, _)| conn).chain(asking).collect();
         self.homes.clear();

@@ -60,6 +60,11 @@ impl Replica {
         if op == Some(OpCode::CloseSession) {
             self.sessions.set_closing(session);
         }
+        if let Ok(Request::CreateSession(timeout_ms)) = request {
+            // It may be decided, and its client go on with it elsewhere, long before it is applied
+            // here (ZK: `trackSession` when it is prepared).
+            self.sessions.insert(session, timeout_ms, now.mono);
+        }
         self.sessions.claim(session, Owner::Learner(link));
         let (request, identities, origin) = (&request, &identities, Origin::Learner(link));
         self.propose(tree, Wish { session, xid, request, identities, origin }, now);

@@ -79,6 +79,11 @@ impl Errands {
         revalidations.into_iter().filter_map(|asked| asked.conn).collect()
     }
 
+    /// A sync is to be answered once this is applied.
+    pub(super) fn wait_until(&mut self, applied: Zxid, conn: ConnId) {
+        self.synced.push_back((applied, conn));
+    }
+
     /// Whether a sync can be answered once `applied` is.
     pub(super) fn has_synced(&self, applied: Zxid) -> bool {
         self.synced.front().is_some_and(|(zxid, _)| *zxid <= applied)
@@ -163,7 +168,7 @@ impl Replica {
             packets::REVALIDATE => self.handle_revalidated(packet, now, out),
             packets::SYNC => {
                 if let Some(conn) = self.errands.syncs.pop_front() {
-                    self.errands.synced.push_back((self.zab.committed(), conn));
+                    self.errands.wait_until(self.zab.committed(), conn);
                 }
                 Ok(())
             }

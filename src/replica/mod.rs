@@ -419,6 +419,13 @@ impl Replica {
                 }
             }
         }
+        let decided = self.zab.committed();
+        if request.op == OpCode::Sync && request.request.is_ok() && self.applied < decided {
+            // What is decided may be known to clients of other servers and not be durable here.
+            client.waiting.push_back(Waiting::Sync(request));
+            self.errands.wait_until(decided, conn);
+            return;
+        }
         if !request.is_proposed() {
             if client.waiting.is_empty() {
                 let frame = self.answer(tree, watches, conn, session, &request);
