@@ -30,6 +30,9 @@ impl Replica {
             let proposal = proposal.expect("what is decided was proposed here");
             assert_eq!(proposal.zxid, zxid, "transactions are applied in the order of their zxids");
             self.apply_one(tree, watches, proposal, now, out);
+            self.applied = zxid;
+            // Before the next one is answered, which may come from behind a sync.
+            self.release_syncs(tree, watches, out);
         }
         self.applied = tree.applied_zxid();
         if self.may_serve() {
