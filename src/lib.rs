@@ -12,7 +12,7 @@
 //! | 3 | [`prep`] | `jute::client`, `jute::disk`, `jute::txn`, `auth`, `proto`, `session`, `tree`, `types` | `zab`, `watch` |
 //! | 3 | [`store`] | `jute::disk`, `types` | what a transaction does; `zab`, clients |
 //! | 4 | [`replica`] | `jute::client`, `jute::disk`, `jute::quorum`, `auth`, `prep`, `proto`, `session`, `tree`, `types`, `watch`, `zab` | the store, sockets, clocks, threads |
-//! | 5 | [`server`] | `jute::client`, `jute::disk`, `admin`, `auth`, `config`, `prep`, `proto`, `replica`, `session`, `store`, `tree`, `types`, `watch`, `zab` | how transactions are made and decided |
+//! | 5 | [`server`] | `jute::client`, `jute::disk`, `jute::quorum`, `admin`, `auth`, `config`, `prep`, `proto`, `replica`, `session`, `store`, `tree`, `types`, `watch`, `zab` | how transactions are made and decided |
 //! | 5 | [`admin`] | `config`, `proto`, `server`, `session`, `store`, `tree`, `types`, `watch` | how transactions are made and decided, sockets of clients |
 //! | 5 | [`client`] | `jute::client`, `proto`, `types` | every module of the server |
 //! | – | [`config`] | std | every other module |

@@ -44,7 +44,7 @@ const RULES: [Rule; 15] = [
     rule('5', "server",
         &["admin", "auth", "config", "prep", "proto", "replica", "session", "store", "tree",
             "types", "watch", "zab"],
-        &["client", "disk"], "how transactions are made and decided"),
+        &["client", "disk", "quorum"], "how transactions are made and decided"),
     rule('5', "admin",
         &["config", "proto", "server", "session", "store", "tree", "types", "watch"], &[],
         "how transactions are made and decided, sockets of clients"),

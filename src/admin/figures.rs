@@ -5,8 +5,8 @@
 
 use super::idle::{IDLE_COUNTERS, IDLE_DISTRIBUTIONS, IDLE_SUMMARIES};
 use super::text::Mean;
-use super::{process, quotas, status, version};
-use crate::server::{Distribution, Shared, Summary};
+use super::{process, quotas, version};
+use crate::server::{Distribution, Learners, Shared, Standing, Summary};
 use crate::session::Sessions;
 use std::fmt;
 use std::fmt::Write;
@@ -79,14 +79,28 @@ impl Figures {
 
 impl Shared {
     /// Every figure as it is now.
-    pub(super) fn figures(&self) -> Figures {
+    pub(super) fn figures(&self, standing: &Standing) -> Figures {
         let mut figures = Figures::default();
         figures.put("version", Value::Text(version::FULL));
-        figures.put("server_state", Value::Text(status::MODE));
+        figures.put("server_state", Value::Text(standing.mode));
+        self.quorum(standing, &mut figures);
         self.gauges(&mut figures);
         self.counters(&mut figures);
         self.summaries(&mut figures);
         figures
+    }
+
+    /// What only members of an ensemble have.
+    fn quorum(&self, standing: &Standing, figures: &mut Figures) {
+        let Some(ensemble) = &self.config.ensemble else { return };
+        figures.put("peer_state", Value::Text(standing.detail));
+        figures.count("quorum_size", ensemble.membership.voters());
+        if let Some(Learners { all, synced_followers, synced_observers }) = standing.learners {
+            figures.count("learners", all);
+            figures.count("synced_followers", synced_followers);
+            figures.count("synced_non_voting_followers", 0);
+            figures.count("synced_observers", synced_observers);
+        }
     }
 
     fn gauges(&self, figures: &mut Figures) {
@@ -202,7 +216,7 @@ mod tests {
     #[test]
     fn other_figures_have_the_layout_of_zookeeper() {
         let mut figures = Figures::default();
-        figures.put("server_state", Value::Text(status::MODE));
+        figures.put("server_state", Value::Text("standalone"));
         figures.count("znode_count", 8);
         figures.put("connection_drop_probability", Value::Mean(Mean::new(0, 0)));
         for line in figures.text().lines() {

@@ -25,6 +25,9 @@ const TELNET_CLOSE: [u8; 4] = [0xff, 0xf4, 0xff, 0xfd];
 /// The name under which the configuration can enable that.
 const TELNET_CLOSE_NAME: &str = "telnet close";
 
+/// What most words are answered while clients are not served.
+const NOT_SERVING: &str = "This ZooKeeper instance is not currently serving requests\n";
+
 /// A word that is to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Word {
@@ -127,6 +130,13 @@ impl Shared {
     }
 
     fn answer(&self, word: Word, conn: &Conn) -> String {
+        let standing = self.standing();
+        match word {
+            Word::Envi | Word::Gtmk | Word::Ruok | Word::Stmk(_) => {}
+            Word::Isro if !standing.serving => return "null".to_owned(),
+            _ if !standing.serving => return NOT_SERVING.to_owned(),
+            _ => {}
+        }
         match word {
             Word::Conf => conf(&self.config, self.address.port(), &self.directories()),
             Word::Cons => self.clients(conn.id).iter().map(Client::full).collect::<String>() + "\n",
@@ -139,19 +149,19 @@ impl Shared {
             Word::Envi => environment::text(&environment::entries()),
             Word::Gtmk => self.trace_mask.load(Relaxed).to_string(),
             Word::Hash => self.digests(),
-            // A server alone has nobody whose loss could make it read-only.
+            // Without a quorum nothing is served, not even reads.
             Word::Isro => "rw".to_owned(),
-            Word::Mntr => self.figures().text(),
+            Word::Mntr => self.figures(&standing).text(),
             Word::Ruok => "imok".to_owned(),
             Word::Srst => {
                 self.stats.reset();
                 "Server stats reset.\n".to_owned()
             }
-            Word::Srvr => format!("{}{}", status::version_line(), self.status()),
+            Word::Srvr => format!("{}{}", status::version_line(), self.status(standing.mode)),
             Word::Stat => {
                 let clients: String = self.clients(conn.id).iter().map(Client::brief).collect();
                 let version = status::version_line();
-                format!("{version}Clients:\n{clients}\n{}", self.status())
+                format!("{version}Clients:\n{clients}\n{}", self.status(standing.mode))
             }
             Word::Stmk(mask) => {
                 self.trace_mask.store(mask, Relaxed);

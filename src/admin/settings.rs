@@ -1,14 +1,17 @@
 //! The words `conf` and `dirs` (ZK: `ZooKeeperServer.dumpConf`, `DirsCommand`).
 
 use super::process::directory_size;
-use crate::config::Config;
+use crate::config::{Config, Ensemble, MemberAddress};
 use crate::server::Shared;
 use crate::store::RocksStore;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// The id of a server that runs alone.
 const STANDALONE_ID: i64 = 0;
+/// The only algorithm of elections that is left (ZK: `FastLeaderElection`).
+const ELECTION_ALGORITHM: i64 = 3;
 
 /// A directory and the bytes in it.
 #[derive(Clone, Debug)]
@@ -56,13 +59,38 @@ pub(super) fn conf(config: &Config, port: u16, dirs: &Directories) -> String {
         ("minSessionTimeout", config.sessions.min_timeout_ms.to_string()),
         ("maxSessionTimeout", config.sessions.max_timeout_ms.to_string()),
         ("clientPortListenBacklog", number(config.client.backlog.map(i64::from))),
-        ("serverId", STANDALONE_ID.to_string()),
+        ("serverId", config.ensemble.as_ref().map_or(STANDALONE_ID, |it| it.my_id).to_string()),
     ];
     let mut text = String::new();
     for (key, value) in lines {
         let _ = writeln!(text, "{key}={value}");
     }
+    if let Some(ensemble) = &config.ensemble {
+        quorum(config, ensemble, &mut text);
+    }
     text
+}
+
+/// What a member of an ensemble adds (ZK: `QuorumZooKeeperServer.dumpConf`).
+fn quorum(config: &Config, ensemble: &Ensemble, text: &mut String) {
+    let Some(me) = ensemble.membership.members.get(&ensemble.my_id) else { return };
+    let ports = |port: fn(&MemberAddress) -> u16| -> String {
+        let ports: BTreeSet<u16> = me.addresses.iter().map(port).collect();
+        let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+        ports.join("|")
+    };
+    let lines = [
+        ("initLimit", config.quorum.init_limit.to_string()),
+        ("syncLimit", config.quorum.sync_limit.to_string()),
+        ("electionAlg", ELECTION_ALGORITHM.to_string()),
+        ("electionPort", ports(|address| address.election_port)),
+        ("quorumPort", ports(|address| address.port)),
+        ("peerType", u8::from(!me.is_voter()).to_string()),
+    ];
+    for (key, value) in lines {
+        let _ = writeln!(text, "{key}={value}");
+    }
+    let _ = write!(text, "membership: \n{}", ensemble.membership);
 }
 
 impl Shared {

@@ -7,9 +7,6 @@ use crate::types::Zxid;
 use std::fmt;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// What kind of server this is.
-pub(super) const MODE: &str = "standalone";
-
 /// The first line of `srvr` and `stat`.
 pub(super) fn version_line() -> String {
     format!("Zookeeper version: {}\n", version::FULL)
@@ -29,6 +26,8 @@ pub(super) struct Status {
     pub(super) outstanding: usize,
     /// The last transaction.
     pub(super) zxid: Zxid,
+    /// What kind of server this is.
+    pub(super) mode: &'static str,
     /// Znodes, as ZooKeeper counts them.
     pub(super) nodes: usize,
 }
@@ -42,14 +41,14 @@ impl fmt::Display for Status {
         writeln!(f, "Connections: {}", self.connections)?;
         writeln!(f, "Outstanding: {}", self.outstanding)?;
         writeln!(f, "Zxid: 0x{:x}", self.zxid.0)?;
-        writeln!(f, "Mode: {MODE}")?;
+        writeln!(f, "Mode: {}", self.mode)?;
         writeln!(f, "Node count: {}", self.nodes)
     }
 }
 
 impl Shared {
-    /// How this server is now.
-    pub(super) fn status(&self) -> Status {
+    /// How this server is now, which is of this mode.
+    pub(super) fn status(&self, mode: &'static str) -> Status {
         let (zxid, nodes) = {
             let tree = self.tree.read();
             (tree.last_zxid(), tree.node_count())
@@ -61,6 +60,7 @@ impl Shared {
             connections: self.conns.len(),
             outstanding: self.outstanding(),
             zxid,
+            mode,
             nodes,
         }
     }
@@ -80,6 +80,7 @@ mod tests {
             connections: 3,
             outstanding: 0,
             zxid: Zxid(6),
+            mode: "standalone",
             nodes: 8,
         };
         let theirs = recorded::SRVR.split_once('\n').expect("a version line");

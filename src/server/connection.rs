@@ -46,6 +46,8 @@ enum End {
     Garbage(&'static str),
     /// No session in time.
     Sessionless,
+    /// This server leads and takes no clients.
+    TurnedAway,
     /// Everything that was to be sent has been.
     Closed(Closing),
 }
@@ -308,6 +310,9 @@ impl Connection {
         let Ok(hello) = Hello::decode(&mut Decoder::new(frame)) else {
             return Next::End(End::Garbage("the first frame is no connect request"));
         };
+        if self.shared.turns_away() {
+            return Next::End(End::TurnedAway);
+        }
         self.note_received(1);
         self.shared.stats.connection_requests.fetch_add(1, Relaxed);
         let request = hello.request;
@@ -508,6 +513,7 @@ impl Connection {
                 self.shared.stats.sessionless_expired.fetch_add(1, Relaxed);
                 tracing::debug!("{remote}: closing: no session in time");
             }
+            End::TurnedAway => tracing::debug!("{remote}: closing: leaderServes is no"),
             End::Failed(error) => tracing::debug!("{remote}: session 0x{session:x}: {error}"),
             End::Gone | End::Closed(_) => {
                 tracing::debug!("{remote}: session 0x{session:x}: {end:?}");

@@ -4,13 +4,14 @@
 //! is at it already, runs the brain until the inbox is empty. A write thus crosses two threads: the
 //! connection's, up to the log, and the log's, from there to the reply.
 
+use super::log::Order;
 use super::outbox::Closing;
 use super::{Brain, Shared};
 use crate::replica::{Effect, Input};
 use crate::store::{Checkpoint, CheckpointKind, LogEntry};
 use crate::tree::Tree;
 use crate::types::{ConnId, Moment, Now};
-use crate::zab::Action;
+use crate::zab::{Action, Role};
 use jute::disk::TreeMark;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -56,9 +57,25 @@ impl Shared {
             Self::send(brain);
             self.apply(brain, now);
             Self::send(brain);
+            self.note_standing(brain);
             self.outstanding.store(brain.replica.outstanding(), Relaxed);
             self.stats.sessions_expired.fetch_add(brain.replica.take_expired(), Relaxed);
         }
+    }
+
+    /// Looks at what a member has become.
+    fn note_standing(&self, brain: &mut Brain) {
+        if self.config.ensemble.is_none() {
+            return;
+        }
+        self.next_tick.store(brain.replica.next_tick().0, Relaxed);
+        let serving = brain.replica.is_serving();
+        if serving == brain.serving {
+            return;
+        }
+        brain.serving = serving;
+        let leads = serving && brain.replica.status().role == Role::Leading;
+        self.turns_away.store(leads && !self.config.quorum.leader_serves, Relaxed);
     }
 
     /// Applies what is decided. Clients get their replies and notifications under the tree's lock,
@@ -101,14 +118,18 @@ impl Shared {
     }
 
     fn carry_out(&self, brain: &mut Brain, now: Now) {
-        let Brain { effects, entries, woken, .. } = brain;
+        let Brain { effects, disk, written, woken, .. } = brain;
         self.conns.with(|find| {
             for effect in effects.drain(..) {
                 match effect {
                     Effect::Quorum(Action::Append(zxid, payload)) => {
-                        entries.push(LogEntry { zxid, payload });
+                        disk.append(LogEntry { zxid, payload });
                     }
-                    Effect::Quorum(_) => {}
+                    Effect::Quorum(Action::Truncate(last)) => disk.order(Order::Truncate(last)),
+                    Effect::Quorum(Action::SaveEpochs(epochs)) => {
+                        disk.order(Order::SaveEpochs(epochs));
+                    }
+                    Effect::Quorum(action) => self.quorum.act(action, written),
                     Effect::Reply(id, frame) => {
                         to_conn(find, woken, id, |conn| self.reply(conn, &frame, now.mono));
                     }
@@ -131,14 +152,17 @@ impl Shared {
                 }
             }
         });
-        if !entries.is_empty() {
-            self.log.push(entries);
+        if !disk.is_empty() {
+            self.log.push(disk);
         }
     }
 
     /// Sees to it that what was put into outboxes leaves. For a few connections it is quicker to do
     /// that here than to wake their tasks; many are better shared among the threads.
     fn send(brain: &mut Brain) {
+        for link in brain.written.drain(..) {
+            link.flush();
+        }
         let few = brain.woken.len() <= DIRECT_SENDS;
         for conn in brain.woken.drain(..) {
             if few { conn.send_or_wake() } else { conn.wake.notify_one() }

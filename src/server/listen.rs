@@ -23,7 +23,14 @@ const REST: Duration = Duration::from_millis(50);
 /// # Errors
 /// The address does not exist here, or somebody else has it.
 pub(crate) fn bind(endpoint: &Endpoint, ports: &ClientPorts) -> io::Result<TcpListener> {
-    let backlog = i32::try_from(ports.backlog.unwrap_or(BACKLOG)).unwrap_or(i32::MAX);
+    bind_endpoint(endpoint, i32::try_from(ports.backlog.unwrap_or(BACKLOG)).unwrap_or(i32::MAX))
+}
+
+/// Binds a port that `backlog` connections may wait at.
+///
+/// # Errors
+/// As [`bind`].
+pub(crate) fn bind_endpoint(endpoint: &Endpoint, backlog: i32) -> io::Result<TcpListener> {
     if endpoint.is_any() {
         // Both families by one socket, where the system has IPv6.
         let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, endpoint.port));

@@ -1,12 +1,14 @@
-//! The log thread: appends what the brain proposes, a batch at a time, each with one sync.
+//! The log thread: appends what the brain proposes, a batch at a time, each with one sync. In
+//! between it does what else must keep its place among the entries.
 
 use super::Shared;
 use crate::replica::Input;
-use crate::store::{Durability, LogEntry, Store};
-use crate::zab;
+use crate::store::{Durability, LogEntry, Meta, Store, StoreError};
+use crate::types::{ServerId, Zxid};
+use crate::zab::{self, Epochs};
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
 /// Entries from which on applying them is left to a thread of its own: handing over costs a lone
@@ -56,24 +58,83 @@ pub(crate) fn apply(shared: &Arc<Shared>) {
     }
 }
 
-/// Entries on their way to the log. They are bounded by the requests in work.
+/// What the log thread does besides appending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Remove everything behind this zxid.
+    Truncate(Zxid),
+    /// Store the epochs.
+    SaveEpochs(Epochs),
+}
+
+/// Work for the log thread: entries, and orders that stand between them.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Batch {
+    entries: Vec<LogEntry>,
+    /// Each with the number of entries before it.
+    orders: Vec<(usize, Order)>,
+}
+
+impl Batch {
+    /// Adds an entry.
+    pub(crate) fn append(&mut self, entry: LogEntry) {
+        self.entries.push(entry);
+    }
+
+    /// Adds an order.
+    pub(crate) fn order(&mut self, order: Order) {
+        self.orders.push((self.entries.len(), order));
+    }
+
+    /// Whether there is nothing to do.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.orders.is_empty()
+    }
+
+    /// Moves all of another batch behind this one.
+    fn take_over(&mut self, other: &mut Self) {
+        let before = self.entries.len();
+        self.entries.append(&mut other.entries);
+        self.orders.extend(other.orders.drain(..).map(|(at, order)| (before + at, order)));
+    }
+
+    fn clear(&mut self) {
+        self.entries.clear();
+        self.orders.clear();
+    }
+
+    fn bytes(&self) -> usize {
+        self.entries.iter().map(|entry| entry.payload.len()).sum()
+    }
+}
+
+/// Work on its way to the log thread. It is bounded by the requests in work, and by what learners
+/// read before they wait.
 #[derive(Debug, Default)]
 pub(crate) struct LogQueue {
     state: Mutex<State>,
     ready: Condvar,
+    /// Payload bytes of the entries that are not durable yet.
+    waiting: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    entries: Vec<LogEntry>,
+    batch: Batch,
     closed: bool,
 }
 
 impl LogQueue {
-    /// Adds entries, in the order of their zxids.
-    pub(crate) fn push(&self, entries: &mut Vec<LogEntry>) {
-        self.state.lock().entries.append(entries);
+    /// Adds work, entries in the order of their zxids.
+    pub(crate) fn push(&self, batch: &mut Batch) {
+        self.waiting.fetch_add(batch.bytes(), Relaxed);
+        self.state.lock().batch.take_over(batch);
         self.ready.notify_one();
+    }
+
+    /// Payload bytes of the entries that are not durable yet.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.waiting.load(Relaxed)
     }
 
     /// Lets the thread end once everything is written.
@@ -82,40 +143,81 @@ impl LogQueue {
         self.ready.notify_one();
     }
 
-    /// Waits for entries and takes all of them; false if there will be none.
-    fn take(&self, batch: &mut Vec<LogEntry>) -> bool {
+    /// Waits for work and takes all of it; false if there will be none.
+    fn take(&self, batch: &mut Batch) -> bool {
         let mut state = self.state.lock();
-        while state.entries.is_empty() && !state.closed {
+        while state.batch.is_empty() && !state.closed {
             self.ready.wait(&mut state);
         }
-        std::mem::swap(&mut state.entries, batch);
+        std::mem::swap(&mut state.batch, batch);
         !batch.is_empty()
     }
 }
 
-/// Runs until the queue is closed or the store fails; then the server stops.
-pub(crate) fn run(shared: &Arc<Shared>, store: &dyn Store, durability: Durability) {
-    let mut batch = Vec::new();
+/// Runs until the queue is closed or the store fails; then the server stops. `server` is whose
+/// data these are, if they are those of a member of an ensemble.
+pub(crate) fn run(
+    shared: &Arc<Shared>,
+    store: &dyn Store,
+    durability: Durability,
+    server: Option<ServerId>,
+) {
+    let disk = Disk { shared, store, durability, server };
+    let (mut batch, mut done) = (Batch::default(), Vec::new());
     while shared.log.take(&mut batch) {
-        let start = Instant::now();
-        if let Err(error) = store.append(&batch, durability) {
+        if let Err(error) = disk.work(&batch, &mut done) {
             shared.stop.fail(format!("the transaction log cannot be written: {error}"));
             return;
         }
-        let entries = batch.len();
-        note_sync(shared, start, entries);
-        let last = batch.last().map(|entry| entry.zxid);
+        shared.log.waiting.fetch_sub(batch.bytes(), Relaxed);
+        let is_small = batch.entries.len() < LARGE_BATCH;
         batch.clear();
-        if let Some(last) = last {
-            let persisted = Input::Quorum(zab::Input::Persisted(last));
-            if entries < LARGE_BATCH {
-                shared.submit(&mut vec![persisted]);
-            } else {
-                // The next sync need not wait until so many are applied.
-                shared.inbox.lock().push(persisted);
-                shared.apply_soon.give();
+        if is_small {
+            shared.submit(&mut done);
+        } else {
+            // The next sync need not wait until so many are applied.
+            shared.inbox.lock().append(&mut done);
+            shared.apply_soon.give();
+        }
+    }
+}
+
+struct Disk<'a> {
+    shared: &'a Shared,
+    store: &'a dyn Store,
+    durability: Durability,
+    server: Option<ServerId>,
+}
+
+impl Disk<'_> {
+    /// Does what a batch says; `done` is what the brain must hear of it.
+    fn work(&self, batch: &Batch, done: &mut Vec<Input>) -> Result<(), StoreError> {
+        let mut at = 0;
+        for (before, order) in &batch.orders {
+            self.append(&batch.entries[at..*before], done)?;
+            at = *before;
+            match *order {
+                Order::Truncate(last) => self.store.truncate(last)?,
+                Order::SaveEpochs(Epochs { accepted, current }) => {
+                    self.store.set_meta(&Meta {
+                        accepted_epoch: accepted,
+                        current_epoch: current,
+                        server: self.server,
+                    })?;
+                    done.push(Input::Quorum(zab::Input::EpochsSaved));
+                }
             }
         }
+        self.append(&batch.entries[at..], done)
+    }
+
+    fn append(&self, entries: &[LogEntry], done: &mut Vec<Input>) -> Result<(), StoreError> {
+        let Some(last) = entries.last() else { return Ok(()) };
+        let start = Instant::now();
+        self.store.append(entries, self.durability)?;
+        note_sync(self.shared, start, entries.len());
+        done.push(Input::Quorum(zab::Input::Persisted(last.zxid)));
+        Ok(())
     }
 }
 
@@ -130,5 +232,38 @@ fn note_sync(shared: &Shared, start: Instant, entries: usize) {
              is the disk shared or failing?",
             shared.options.sync_warning_ms
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::Epoch;
+
+    fn entry(zxid: i64) -> LogEntry {
+        LogEntry { zxid: Zxid(zxid), payload: "x".into() }
+    }
+
+    #[test]
+    fn orders_keep_their_places_among_the_entries() {
+        let epochs = Order::SaveEpochs(Epochs { accepted: Epoch(2), current: Epoch(1) });
+        let (mut first, mut second) = (Batch::default(), Batch::default());
+        first.append(entry(1));
+        first.order(epochs);
+        first.append(entry(2));
+        second.order(Order::Truncate(Zxid(1)));
+        second.append(entry(5));
+        let queue = LogQueue::default();
+        queue.push(&mut first);
+        queue.push(&mut second);
+        assert!(first.is_empty() && second.is_empty());
+        assert_eq!(queue.waiting_bytes(), 3);
+        let mut batch = Batch::default();
+        assert!(queue.take(&mut batch));
+        let expected = Batch {
+            entries: vec![entry(1), entry(2), entry(5)],
+            orders: vec![(1, epochs), (2, Order::Truncate(Zxid(1)))],
+        };
+        assert_eq!(batch, expected);
     }
 }

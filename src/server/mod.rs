@@ -3,11 +3,12 @@
 //! | thread | does |
 //! |---|---|
 //! | tokio workers | client connections; they answer reads and run the brain with what they bring |
+//! | tokio workers | links to other servers; they run the brain with what those say |
 //! | log | appends proposals, syncs, and runs the brain with what has become durable |
 //! | apply | runs the brain in the log's stead when much has become durable at once |
 //! | checkpoint | brings the stored tree up to date, trims the log |
 //!
-//! Locks are always taken in this order: brain, tree, watches, connections, one outbox.
+//! Locks are always taken in this order: brain, tree, watches, connections or links, one outbox.
 
 mod accounting;
 mod checkpoints;
@@ -20,18 +21,23 @@ mod listen;
 mod log;
 mod options;
 mod outbox;
+mod quorum;
 mod recover;
 mod requests;
+mod standing;
 mod stats;
 mod stop;
 
 use crate::config::{Config, Endpoint, MetricsProvider};
-use crate::replica::{Effect, Input, Recovered, Replica};
+use crate::replica::{Effect, Input, Kept, Recovered, Recovery, Replica};
 use crate::session::Sessions;
-use crate::store::{Durability, LogEntry, RocksOptions, RocksStore, apache_files_present};
+use crate::store::{
+    Durability, Loaded, Meta, RocksOptions, RocksStore, Store, apache_files_present,
+};
 use crate::tree::Tree;
-use crate::types::{Moment, SessionId};
+use crate::types::{Moment, ServerId, SessionId, Zxid};
 use crate::watch::Watches;
+use crate::zab::Epochs;
 use checkpoints::CheckpointQueue;
 use clock::Clock;
 pub(crate) use conns::Conn;
@@ -40,11 +46,13 @@ pub(crate) use histogram::Distribution;
 use log::{LogQueue, Sign};
 use options::Options;
 use parking_lot::{Mutex, RwLock};
+use quorum::{Link, Quorum};
+pub(crate) use standing::{Learners, Standing};
 use stats::ServerStats;
 pub(crate) use stats::Summary;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use stop::Stop;
@@ -52,6 +60,12 @@ use thiserror::Error;
 
 /// Milliseconds between two looks at the clock: how much later than due a session may expire.
 const TICK: Duration = Duration::from_millis(50);
+/// How exactly a member of an ensemble keeps its appointments.
+const SHORT_TICK: Duration = Duration::from_millis(10);
+/// Inputs that may wait for the brain before other servers are no longer listened to.
+const MAX_INBOX: usize = 16_384;
+/// Bytes that may wait for the log before other servers are no longer listened to.
+const MAX_UNLOGGED: usize = 64 << 20;
 /// How long clients may take to fetch their replies when the server stops.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -85,8 +99,12 @@ struct Brain {
     replica: Replica,
     inputs: Vec<Input>,
     effects: Vec<Effect>,
-    entries: Vec<LogEntry>,
+    disk: log::Batch,
+    /// Links with something in their outboxes that has not been flushed.
+    written: Vec<Arc<Link>>,
     woken: Vec<Arc<Conn>>,
+    /// Whether clients were served after the last inputs.
+    serving: bool,
     last_checkpoint: Moment,
 }
 
@@ -110,6 +128,11 @@ pub(crate) struct Shared {
     /// What `stmk` set, for `gtmk`. It traces nothing: the log has its own filter.
     pub(crate) trace_mask: AtomicI64,
     stop: Stop,
+    quorum: Quorum,
+    /// The next moment, in milliseconds, at which the brain wants to look at the clock.
+    next_tick: AtomicU64,
+    /// Clients are turned away though the server serves: it leads, and `leaderServes` is no.
+    turns_away: AtomicBool,
     /// Where clients are listened to.
     pub(crate) address: SocketAddr,
 }
@@ -120,7 +143,12 @@ const TRACE_MASK: i64 = 306;
 impl Shared {
     /// Looks at the sessions.
     pub(crate) fn with_sessions<R>(&self, look: impl FnOnce(&Sessions) -> R) -> R {
-        let found = look(self.brain.lock().replica.sessions());
+        self.look(|replica| look(replica.sessions()))
+    }
+
+    /// Looks at the brain.
+    fn look<R>(&self, look: impl FnOnce(&Replica) -> R) -> R {
+        let found = look(&self.brain.lock().replica);
         // Whoever came meanwhile left its inputs to the holder of the brain.
         self.submit(&mut Vec::new());
         found
@@ -135,6 +163,16 @@ impl Shared {
     fn is_busy(&self) -> bool {
         let limit = self.options.outstanding_limit;
         limit > 0 && self.outstanding() > limit
+    }
+
+    /// Whether clients are turned away, whatever they want.
+    pub(crate) fn turns_away(&self) -> bool {
+        self.turns_away.load(Relaxed)
+    }
+
+    /// Whether this server is behind with what other servers send it.
+    fn is_swamped(&self) -> bool {
+        self.log.waiting_bytes() > MAX_UNLOGGED || self.inbox.lock().len() > MAX_INBOX
     }
 
     /// A session has been heard of; the next tick tells the brain.
@@ -174,39 +212,37 @@ impl Server {
     /// The configuration, the data or the port cannot be used.
     pub fn start(config: Config) -> Result<Self, ServerError> {
         refuse_what_is_missing(&config)?;
+        let member = config.ensemble.clone();
         let options = Options::new(&config).map_err(ServerError::Config)?;
         let endpoint = config.client.plain.clone();
         let endpoint = endpoint.ok_or_else(|| {
             ServerError::Config("clientPort is not set, and TLS is not available yet".to_owned())
         })?;
-        let store = open_store(&config)?;
+        let store = Arc::new(open_store(&config)?);
         let started = Instant::now();
-        let recovered = recover::recover(&store, options::tree(&config.tree))
-            .map_err(|error| ServerError::Data(error.to_string()))?;
+        let (recovered, loaded) = load(&config, &*store)?;
         let startup_ms = millis_since(started);
-        tracing::info!(
-            "{} znodes, {} sessions, last zxid {}, {} transactions replayed from the log, in {} ms",
-            recovered.tree.node_count(),
-            recovered.sessions.len(),
-            recovered.tree.last_zxid(),
-            recovered.replayed,
-            startup_ms
-        );
         let listener = listen::bind(&endpoint, &config.client)
             .map_err(|error| ServerError::Bind { endpoint: endpoint.clone(), error })?;
         let address =
             listener.local_addr().map_err(|error| ServerError::Bind { endpoint, error })?;
         let replayed = recovered.replayed;
         let keep_alive = config.client.tcp_keep_alive;
-        let shared = Arc::new(assemble(config, options, recovered, address));
+        let (quorum, commands) = Quorum::new();
+        let shared = Arc::new(assemble(config, options, recovered, loaded, address, quorum));
         shared.stats.startup_entries.add(replayed);
         shared.stats.startup_ms.add(startup_ms);
-        let threads = Threads::start(&shared, &Arc::new(store)).map_err(ServerError::Thread)?;
-        let tasks = vec![
+        let threads = Threads::start(&shared, &store).map_err(ServerError::Thread)?;
+        let mut tasks = vec![
             tokio::spawn(listen::accept(Arc::clone(&shared), listener, keep_alive)),
             tokio::spawn(ticker(Arc::clone(&shared))),
         ];
-        tracing::info!("serving clients on {address}");
+        if let Some(ensemble) = &member {
+            tasks.extend(quorum::start(&shared, store, ensemble, commands));
+            tracing::info!("listening for clients on {address}");
+        } else {
+            tracing::info!("serving clients on {address}");
+        }
         Ok(Self { shared, threads, tasks })
     }
 
@@ -272,11 +308,19 @@ fn millis_since(start: Instant) -> u64 {
 
 async fn ticker(shared: Arc<Shared>) {
     let mut inputs = Vec::new();
-    let mut interval = tokio::time::interval(TICK);
+    let step = if shared.config.ensemble.is_some() { SHORT_TICK } else { TICK };
+    let mut interval = tokio::time::interval(step);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut last = None::<Instant>;
     loop {
         interval.tick().await;
-        shared.tick(&mut inputs);
+        let appointment = Moment(shared.next_tick.load(Relaxed));
+        let due = last.is_none_or(|last| last.elapsed() + step / 2 >= TICK)
+            || shared.clock.moment() >= appointment;
+        if due {
+            last = Some(Instant::now());
+            shared.tick(&mut inputs);
+        }
     }
 }
 
@@ -294,18 +338,82 @@ impl Threads {
             std::thread::Builder::new().name(name.to_owned()).spawn(move || run(&shared, &store))
         };
         Ok(Self {
-            log: spawn("log", |shared, store| log::run(shared, store, shared.options.durability))?,
+            log: spawn("log", |shared, store| {
+                let member = shared.config.ensemble.as_ref();
+                let server = member.map(|ensemble| ServerId(ensemble.my_id));
+                log::run(shared, store, shared.options.durability, server);
+            })?,
             apply: spawn("apply", |shared, _| log::apply(shared))?,
             checkpoint: spawn("checkpoint", |shared, store| checkpoints::run(shared, store))?,
         })
     }
 }
 
-fn assemble(config: Config, options: Options, recovered: Recovered, address: SocketAddr) -> Shared {
+/// Reads the store.
+fn load(config: &Config, store: &dyn Store) -> Result<(Recovered, Loaded), ServerError> {
+    let refuse = |error: crate::store::StoreError| ServerError::Data(error.to_string());
+    let tree = options::tree(&config.tree);
+    let recovery = match &config.ensemble {
+        None => Recovery::new(tree),
+        Some(_) => Recovery::member(tree, Zxid::ZERO),
+    };
+    let started = Instant::now();
+    let (recovered, loaded) = recover::recover(store, recovery).map_err(refuse)?;
+    tracing::info!(
+        "{} znodes, {} sessions, last zxid {}, {} transactions replayed from the log, \
+         {} undecided there, in {} ms",
+        recovered.tree.node_count(),
+        recovered.sessions.len(),
+        recovered.tree.last_zxid(),
+        recovered.replayed,
+        recovered.tail.len(),
+        millis_since(started)
+    );
+    if let Some(ensemble) = &config.ensemble {
+        let me = ServerId(ensemble.my_id);
+        match loaded.meta.server {
+            Some(other) if other != me => {
+                return Err(ServerError::Data(format!(
+                    "{} holds the data of server {other}, and this is server {me}: correct the \
+                     file myid in it, or choose another directory",
+                    config.storage.data_dir.display()
+                )));
+            }
+            Some(_) => {}
+            None => store.set_meta(&Meta { server: Some(me), ..loaded.meta }).map_err(refuse)?,
+        }
+    }
+    Ok((recovered, loaded))
+}
+
+/// The epochs to start with. A server that was alone so far has stored none, and what it logged
+/// counts as those of its last transaction.
+fn epochs(loaded: &Loaded) -> Epochs {
+    let current = loaded.meta.current_epoch.max(loaded.last.epoch());
+    Epochs { accepted: loaded.meta.accepted_epoch.max(current), current }
+}
+
+fn assemble(
+    config: Config,
+    options: Options,
+    recovered: Recovered,
+    loaded: Loaded,
+    address: SocketAddr,
+    quorum: Quorum,
+) -> Shared {
     let clock = Clock::start();
-    let Recovered { tree, sessions, session_changes, .. } = recovered;
+    let now = clock.now();
+    let Recovered { mut tree, sessions, session_changes, tail, .. } = recovered;
     let replica_options = options::replica(&config, options.auth.clone());
-    let replica = Replica::new(replica_options, &tree, sessions, session_changes, clock.now());
+    let replica = match &config.ensemble {
+        None => Replica::new(replica_options, &tree, sessions, session_changes, now),
+        Some(ensemble) => {
+            options::set_config(&mut tree, ensemble, now.wall);
+            let peer = options::peer(&config, ensemble);
+            let kept = Kept { sessions, session_changes, tail };
+            Replica::member(replica_options, peer, epochs(&loaded), &tree, kept, now)
+        }
+    };
     let limits = &config.limits;
     Shared {
         conns: Conns::new(limits.connections as usize, limits.connections_per_ip as usize),
@@ -316,8 +424,10 @@ fn assemble(config: Config, options: Options, recovered: Recovered, address: Soc
             replica,
             inputs: Vec::new(),
             effects: Vec::new(),
-            entries: Vec::new(),
+            disk: log::Batch::default(),
+            written: Vec::new(),
             woken: Vec::new(),
+            serving: false,
             last_checkpoint: Moment(0),
         }),
         inbox: Mutex::default(),
@@ -331,6 +441,9 @@ fn assemble(config: Config, options: Options, recovered: Recovered, address: Soc
         stats: ServerStats::default(),
         trace_mask: AtomicI64::new(TRACE_MASK),
         stop: Stop::default(),
+        quorum,
+        next_tick: AtomicU64::new(0),
+        turns_away: AtomicBool::new(false),
         address,
     }
 }
@@ -342,6 +455,16 @@ fn refuse_what_is_missing(config: &Config) -> Result<(), ServerError> {
             "secureClientPort is set; this version has no TLS. Remove the key to serve without"
                 .to_owned(),
         ));
+    }
+    let security = &config.quorum.security;
+    let unprotected = [
+        (security.tls, "sslQuorum is true; this version has no TLS between servers"),
+        (security.sasl, "quorum.auth.enableSasl is true; this version has no SASL"),
+    ];
+    for (asked_for, what) in unprotected {
+        if asked_for && config.ensemble.is_some() {
+            return Err(ServerError::Config(format!("{what}. Remove the key to do without")));
+        }
     }
     let missing = [
         (config.origin("admin.serverPort").is_some(), "admin.serverPort: the HTTP server"),
@@ -355,13 +478,6 @@ fn refuse_what_is_missing(config: &Config) -> Result<(), ServerError> {
         if asked_for {
             tracing::warn!("{what} is not available in this version; the setting has no effect");
         }
-    }
-    if config.ensemble.is_some() {
-        return Err(ServerError::Config(
-            "the configuration names the servers of an ensemble; this version serves alone only. \
-             Remove the server.N lines to run a standalone server"
-                .to_owned(),
-        ));
     }
     Ok(())
 }

@@ -1,24 +1,34 @@
 //! From the configuration to what each part of the server needs.
 
 use crate::auth::AuthOptions;
-use crate::config::{Config, Containers, TreeSettings};
+use crate::config::{Config, Containers, Ensemble, TreeSettings};
 use crate::prep::PrepOptions;
 use crate::replica::{ReaperOptions, ReplicaOptions};
 use crate::store::Durability;
-use crate::tree::TreeOptions;
-use crate::types::{ExtendedTypes, ServerId};
+use crate::tree::{Tree, TreeOptions};
+use crate::types::{ExtendedTypes, ServerId, Zxid};
+use crate::zab::{self, PeerOptions};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// The server id in the session ids of a server alone (ZK: `createSessionTrackerServerId`).
 const STANDALONE_ID: ServerId = ServerId(1);
 /// How many watches one connection may have; ZooKeeper knows no bound, and a client needs one.
 const MAX_WATCHES: usize = 1_000_000;
+/// Decided transactions that are kept in memory for learners that come back (ZK:
+/// `ZKDatabase.DEFAULT_COMMIT_LOG_COUNT`).
+const COMMIT_LOG_COUNT: usize = 500;
+/// Bytes that a packet may have beyond `jute.maxbuffer` in any of its parts, at least (ZK:
+/// `BinaryInputArchive.extraMaxBuffer`, which is as much as `jute.maxbuffer` unless set).
+const MIN_EXTRA: u32 = 1024;
 
 /// What connections and threads look up.
 #[derive(Debug)]
 pub(crate) struct Options {
     /// Bytes in a frame from a client.
     pub(crate) frame_limit: u32,
+    /// Bytes in each part of a packet from another server.
+    pub(crate) packet_limit: usize,
     /// Requests in work at which busy connections are no longer read; 0 is no limit.
     pub(crate) outstanding_limit: usize,
     /// Least and largest session timeout in milliseconds.
@@ -45,6 +55,7 @@ impl Options {
         let force_sync = config.storage.force_sync;
         Ok(Self {
             frame_limit: limits.frame_bytes,
+            packet_limit: limits.frame_bytes as usize + limits.frame_bytes.max(MIN_EXTRA) as usize,
             outstanding_limit: limits.outstanding_requests as usize,
             session_timeouts: (config.sessions.min_timeout_ms, config.sessions.max_timeout_ms),
             sessionless_timeout: Duration::from_millis(limits.sessionless_timeout_ms.into()),
@@ -66,14 +77,14 @@ pub(crate) fn replica(config: &Config, auth: AuthOptions) -> ReplicaOptions {
     let Containers { check_interval_ms, max_per_minute, max_never_used_ms } =
         config.tree.containers;
     ReplicaOptions {
-        server_id: STANDALONE_ID,
+        server_id: config.ensemble.as_ref().map_or(STANDALONE_ID, |it| ServerId(it.my_id)),
         tick_ms: config.tick_time_ms.max(1).into(),
         prep: PrepOptions {
             extended_types: extended_types(&config.tree),
             enforce_quota: config.tree.enforce_quota,
             digest: config.tree.digest,
             reconfig_enabled: config.quorum.reconfig_enabled,
-            standalone: true,
+            standalone: config.ensemble.is_none(),
             auth,
         },
         max_watches: MAX_WATCHES,
@@ -83,6 +94,49 @@ pub(crate) fn replica(config: &Config, auth: AuthOptions) -> ReplicaOptions {
             max_never_used_ms,
         },
     }
+}
+
+/// The part of a member in the broadcast.
+pub(crate) fn peer(config: &Config, ensemble: &Ensemble) -> PeerOptions {
+    let quorum = &config.quorum;
+    let timing = &quorum.timing;
+    PeerOptions {
+        me: ServerId(ensemble.my_id),
+        ensemble: members(ensemble),
+        config: ensemble.membership.to_string().into(),
+        tick_ms: config.tick_time_ms.max(1).into(),
+        init_limit: quorum.init_limit.into(),
+        sync_limit: quorum.sync_limit.into(),
+        connect_limit: quorum.connect_limit.into(),
+        commit_log_count: COMMIT_LOG_COUNT,
+        notification_ms: (timing.min_notification_ms.into(), timing.max_notification_ms.into()),
+    }
+}
+
+/// Who votes, and how votes are counted.
+fn members(ensemble: &Ensemble) -> zab::Ensemble {
+    let membership = &ensemble.membership;
+    let ids = |voters: bool| -> BTreeSet<ServerId> {
+        let of_kind = membership.members.iter().filter(|(_, it)| it.is_voter() == voters);
+        of_kind.map(|(id, _)| ServerId(*id)).collect()
+    };
+    if membership.groups.is_empty() {
+        return zab::Ensemble::majority(ids(true), ids(false));
+    }
+    let groups = membership.groups.values();
+    let groups = groups.map(|group| group.iter().copied().map(ServerId).collect()).collect();
+    let weights: BTreeMap<ServerId, u64> = membership
+        .weights
+        .iter()
+        .map(|(id, weight)| (ServerId(*id), u64::try_from(*weight).unwrap_or(0)))
+        .collect();
+    zab::Ensemble::hierarchical(groups, weights, ids(false))
+}
+
+/// Shows the ensemble in a tree as this server knows it.
+pub(crate) fn set_config(tree: &mut Tree, ensemble: &Ensemble, wall: i64) {
+    let membership = &ensemble.membership;
+    tree.set_config(membership.to_string().as_bytes(), Zxid(membership.version), wall);
 }
 
 fn extended_types(settings: &TreeSettings) -> ExtendedTypes {

@@ -1,16 +1,17 @@
 //! Reads the store into the tree and the sessions that were there.
 
 use crate::replica::{Recovered, Recovery};
-use crate::store::{Item, Store, StoreError};
-use crate::tree::TreeOptions;
+use crate::store::{Item, Loaded, Store, StoreError};
 
-/// Reads everything.
+/// Reads everything, in the way that `recovery` takes it, and what the store knows besides.
 ///
 /// # Errors
 /// Something is lost or damaged; nothing may be served.
-pub(crate) fn recover(store: &dyn Store, options: TreeOptions) -> Result<Recovered, StoreError> {
-    let mut recovery = Recovery::new(options);
-    store.load(&mut |item| {
+pub(crate) fn recover(
+    store: &dyn Store,
+    mut recovery: Recovery,
+) -> Result<(Recovered, Loaded), StoreError> {
+    let loaded = store.load(&mut |item| {
         let taken = match item {
             Item::Znode(path, record) => recovery.znode(path, record),
             Item::Session(id, timeout_ms) => {
@@ -22,5 +23,6 @@ pub(crate) fn recover(store: &dyn Store, options: TreeOptions) -> Result<Recover
         };
         taken.map_err(|error| error.to_string())
     })?;
-    recovery.finish().map_err(|error| StoreError::Refused(error.to_string()))
+    let recovered = recovery.finish().map_err(|error| StoreError::Refused(error.to_string()))?;
+    Ok((recovered, loaded))
 }

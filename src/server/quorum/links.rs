@@ -1,0 +1,239 @@
+//! The quorum port: links between a leader and its learners (ZK: `Learner.connectToLeader`,
+//! `Leader.LearnerCnxAcceptor`).
+//!
+//! Knows nothing of what is said on them.
+
+use super::super::Shared;
+use super::link::{Link, serve};
+use super::sockets;
+use crate::config::Endpoint;
+use crate::replica::Input;
+use crate::store::{Store, StoreError};
+use crate::types::{LinkId, ServerId, Zxid};
+use crate::zab;
+use parking_lot::Mutex;
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::task::{AbortHandle, JoinSet};
+
+/// Attempts to connect to a leader.
+const TRIES: u32 = 5;
+/// Links that there may be; more would be strangers'.
+const MAX_LINKS: usize = 1024;
+
+/// What links need to know.
+#[derive(Clone, Debug)]
+pub(super) struct Options {
+    /// Where this server listens; nowhere if it can never lead.
+    pub(super) listen: Vec<Endpoint>,
+    /// Attempts to bind each of that; 0 is for ever.
+    pub(super) bind_tries: u32,
+    /// Where the other servers listen.
+    pub(super) servers: BTreeMap<ServerId, Vec<Endpoint>>,
+    /// How long it may take to connect, all attempts together.
+    pub(super) connect: Duration,
+    /// Rest between two attempts.
+    pub(super) rest: Duration,
+    pub(super) keep_alive: bool,
+}
+
+/// What the task that keeps the links hears.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// Somebody has connected.
+    Accepted(TcpStream, SocketAddr),
+    /// Connect to a server.
+    Dial(ServerId),
+    /// What came of the call with this number.
+    Dialed(u64, ServerId, Result<TcpStream, String>),
+    /// Read the log for a link, once that can take more.
+    ReadLog(LinkId, Zxid, usize),
+    /// A link has ended.
+    Ended(LinkId),
+}
+
+/// The links that there are.
+pub(super) type Table = Mutex<HashMap<LinkId, Arc<Link>>>;
+
+/// All links.
+pub(super) struct Links {
+    shared: Arc<Shared>,
+    store: Arc<dyn Store>,
+    options: Arc<Options>,
+    commands: UnboundedSender<Command>,
+    /// The newest link.
+    last: LinkId,
+    /// The last call, by its number, as long as it is not answered.
+    call: Option<(u64, AbortHandle)>,
+    calls: u64,
+    tasks: JoinSet<()>,
+}
+
+impl Links {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        store: Arc<dyn Store>,
+        options: Options,
+        commands: UnboundedSender<Command>,
+    ) -> Self {
+        let options = Arc::new(options);
+        let (last, call, calls, tasks) = (LinkId(0), None, 0, JoinSet::new());
+        Self { shared, store, options, commands, last, call, calls, tasks }
+    }
+
+    /// Runs until it is dropped, and everything it has started with it.
+    pub(super) async fn run(mut self, mut commands: UnboundedReceiver<Command>) {
+        for endpoint in &self.options.listen {
+            let (shared, options) = (Arc::clone(&self.shared), Arc::clone(&self.options));
+            let (endpoint, commands) = (endpoint.clone(), self.commands.clone());
+            self.tasks.spawn(async move { listen(&shared, &options, &endpoint, &commands).await });
+        }
+        while let Some(command) = commands.recv().await {
+            self.obey(command);
+            while self.tasks.try_join_next().is_some() {}
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Accepted(stream, remote) => self.accept(stream, remote),
+            Command::Dial(server) => self.dial(server),
+            Command::Dialed(number, server, result) => self.dialed(number, server, result),
+            Command::ReadLog(link, from, max_bytes) => self.read_log(link, from, max_bytes),
+            Command::Ended(link) => {
+                self.table().lock().remove(&link);
+            }
+        }
+    }
+
+    fn table(&self) -> &Table {
+        &self.shared.quorum.table
+    }
+
+    fn accept(&mut self, stream: TcpStream, remote: SocketAddr) {
+        let links = self.table().lock().len();
+        if links >= MAX_LINKS {
+            tracing::warn!("{remote}: closing the connection to the quorum port: {links} others");
+            return;
+        }
+        let link = self.start(remote.to_string(), stream);
+        self.shared.submit(&mut vec![Input::Quorum(zab::Input::Accepted(link))]);
+    }
+
+    /// Serves a new link.
+    fn start(&mut self, name: String, stream: TcpStream) -> LinkId {
+        let id = LinkId(self.last.0 + 1);
+        self.last = id;
+        let link = Arc::new(Link::new(id, name, stream));
+        self.table().lock().insert(id, Arc::clone(&link));
+        let (shared, commands) = (Arc::clone(&self.shared), self.commands.clone());
+        self.tasks.spawn(async move {
+            serve(&shared, &link).await;
+            // If nobody listens, the server is ending.
+            let _ = commands.send(Command::Ended(id));
+        });
+        id
+    }
+
+    /// Calls a server; an earlier call does not count any more.
+    fn dial(&mut self, server: ServerId) {
+        if let Some((_, call)) = self.call.take() {
+            call.abort();
+        }
+        self.calls += 1;
+        let number = self.calls;
+        let (options, commands) = (Arc::clone(&self.options), self.commands.clone());
+        let call = self.tasks.spawn(async move {
+            let result = call(&options, server).await;
+            let _ = commands.send(Command::Dialed(number, server, result));
+        });
+        self.call = Some((number, call));
+    }
+
+    fn dialed(&mut self, number: u64, server: ServerId, result: Result<TcpStream, String>) {
+        if self.call.as_ref().is_none_or(|(current, _)| *current != number) {
+            return;
+        }
+        self.call = None;
+        let input = match result {
+            Ok(stream) => {
+                let remote = stream.peer_addr();
+                let remote = remote.map_or_else(|error| error.to_string(), |at| at.to_string());
+                zab::Input::Dialed(self.start(format!("server {server} at {remote}"), stream))
+            }
+            Err(why) => {
+                tracing::warn!("cannot connect to server {server}, which was elected: {why}");
+                zab::Input::DialFailed(server)
+            }
+        };
+        self.shared.submit(&mut vec![Input::Quorum(input)]);
+    }
+
+    /// Reads the log on a thread that may wait for the disk.
+    fn read_log(&mut self, id: LinkId, from: Zxid, max_bytes: usize) {
+        let Some(link) = self.table().lock().get(&id).cloned() else { return };
+        let (shared, store) = (Arc::clone(&self.shared), Arc::clone(&self.store));
+        self.tasks.spawn(async move {
+            if !link.drained().await {
+                return;
+            }
+            let read = tokio::task::spawn_blocking(move || store.read_log(from, max_bytes));
+            let entries = match read.await {
+                Ok(Ok(entries)) => {
+                    Some(entries.into_iter().map(|entry| (entry.zxid, entry.payload)).collect())
+                }
+                Ok(Err(StoreError::Trimmed { .. })) => None,
+                Ok(Err(error)) => {
+                    let why = format!("the transaction log cannot be read: {error}");
+                    return shared.stop.fail(why);
+                }
+                // The thread has panicked or the server is ending.
+                Err(_) => return,
+            };
+            shared.submit(&mut vec![Input::Quorum(zab::Input::LogRead(id, entries))]);
+        });
+    }
+}
+
+async fn listen(
+    shared: &Shared,
+    options: &Options,
+    endpoint: &Endpoint,
+    commands: &UnboundedSender<Command>,
+) {
+    let listener = match sockets::bind(endpoint, options.bind_tries).await {
+        Ok(listener) => listener,
+        Err(error) => {
+            let why = format!("cannot listen for learners on {endpoint}: {error}");
+            return shared.stop.fail(why);
+        }
+    };
+    tracing::info!("listening for learners on {endpoint}");
+    loop {
+        let (stream, remote) = sockets::accept(&listener, options.keep_alive).await;
+        let _ = commands.send(Command::Accepted(stream, remote));
+    }
+}
+
+/// Connects to a server that was elected a moment ago and may not listen yet.
+async fn call(options: &Options, server: ServerId) -> Result<TcpStream, String> {
+    let start = Instant::now();
+    let endpoints = options.servers.get(&server).map_or(&[][..], Vec::as_slice);
+    let mut tried = 0;
+    loop {
+        let left = options.connect.saturating_sub(start.elapsed());
+        let error = match sockets::connect(endpoints, left, options.keep_alive).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => error,
+        };
+        tried += 1;
+        if tried == TRIES || start.elapsed() >= options.connect {
+            return Err(error);
+        }
+        tokio::time::sleep(options.rest).await;
+    }
+}

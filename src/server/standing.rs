@@ -1,0 +1,93 @@
+//! What this server is at the moment, as the commands of the operator show it.
+
+use super::Shared;
+use crate::zab::{LearnerStatus, Role, Status};
+
+/// What a server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// As ZooKeeper calls it: `standalone`, `leader`, `follower`, `observer`, or `looking`.
+    pub(crate) mode: &'static str,
+    /// What it does, and how far it is with that (ZK: `QuorumPeer.getDetailedPeerState`).
+    pub(crate) detail: &'static str,
+    /// Whether clients are served.
+    pub(crate) serving: bool,
+    /// Who learns from it, if it leads.
+    pub(crate) learners: Option<Learners>,
+}
+
+/// How many learners a leader has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Learners {
+    /// All of them.
+    pub(crate) all: usize,
+    /// Those that vote and have caught up.
+    pub(crate) synced_followers: usize,
+    /// Those that do not vote and have caught up.
+    pub(crate) synced_observers: usize,
+}
+
+impl Standing {
+    fn of(status: &Status) -> Self {
+        let (mode, detail) = match status.role {
+            Role::Alone => ("standalone", ""),
+            Role::Looking => ("looking", "looking"),
+            Role::Leading => ("leader", "leading - broadcast"),
+            Role::Following(_) => ("follower", "following - broadcast"),
+            Role::Observing(_) => ("observer", "observing - broadcast"),
+        };
+        let leads = status.role == Role::Leading;
+        let learners = leads.then(|| Learners::of(&status.learners));
+        Self { mode, detail, serving: status.serving, learners }
+    }
+}
+
+impl Learners {
+    fn of(learners: &[LearnerStatus]) -> Self {
+        let synced = |votes: bool| learners.iter().filter(move |it| it.synced && it.votes == votes);
+        Self {
+            all: learners.len(),
+            synced_followers: synced(true).count(),
+            synced_observers: synced(false).count(),
+        }
+    }
+}
+
+impl Shared {
+    /// What this server is now.
+    pub(crate) fn standing(&self) -> Standing {
+        let mut standing = Standing::of(&self.look(|replica| replica.status()));
+        standing.serving &= !self.turns_away();
+        standing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{Epoch, ServerId, Zxid};
+    use crate::zab::Epochs;
+
+    fn status(role: Role) -> Status {
+        let epoch = Epoch(1);
+        Status {
+            role,
+            serving: true,
+            epochs: Epochs { accepted: epoch, current: epoch },
+            last_logged: Zxid(0),
+            committed: Zxid(0),
+            learners: Vec::new(),
+            election_ms: None,
+        }
+    }
+
+    #[test]
+    fn roles_have_zookeepers_names() {
+        let server = ServerId(1);
+        let roles = [Role::Alone, Role::Leading, Role::Following(server), Role::Observing(server)];
+        let modes = roles.map(|role| Standing::of(&status(role)).mode);
+        assert_eq!(modes, ["standalone", "leader", "follower", "observer"]);
+        assert_eq!(Standing::of(&status(Role::Following(server))).learners, None);
+        assert_eq!(Standing::of(&status(Role::Leading)).learners, Some(Learners::default()));
+    }
+}
