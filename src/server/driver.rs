@@ -36,7 +36,7 @@ impl Shared {
         }
     }
 
-    fn run(&self, brain: &mut Brain) {
+    pub(super) fn run(&self, brain: &mut Brain) {
         loop {
             let mut inputs = std::mem::take(&mut brain.inputs);
             std::mem::swap(&mut *self.inbox.lock(), &mut inputs);

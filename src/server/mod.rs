@@ -25,6 +25,7 @@ mod quorum;
 mod recover;
 mod requests;
 mod standing;
+mod snapshot;
 mod stats;
 mod stop;
 

@@ -6,7 +6,7 @@
 
 use super::bounds::{Bounds, Sequence};
 use super::{
-    Checkpoint, CheckpointKind, Durability, Item, Loaded, LogEntry, Meta, Store, StoreError,
+    Checkpoint, CheckpointKind, Durability, Item, Loaded, LogEntry, Meta, Store, StoreError, View,
     Visitor,
 };
 use crate::types::{SessionId, Zxid};
@@ -14,7 +14,7 @@ use bytes::Bytes;
 use jute::Decode;
 use jute::disk::{TreeBase, TreeMark, ZnodeRecord};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const PLACE: &str = "memory";
 
@@ -180,6 +180,13 @@ impl Store for MemoryStore {
         disk.tree.sync();
         disk.bounds.durable = disk.bounds.applied;
         Ok(disk.bounds.durable)
+    }
+
+    fn view(&self) -> Result<Box<dyn View + '_>, StoreError> {
+        let disk = self.disk();
+        disk.check()?;
+        let Tree { current, mark, .. } = &disk.tree.written;
+        Ok(Box::new(TreeView { records: Arc::clone(current), mark: mark.clone() }))
     }
 
     fn set_meta(&self, meta: &Meta) -> Result<(), StoreError> {
@@ -349,7 +356,8 @@ struct Records {
 
 #[derive(Clone, Debug, Default)]
 struct Tree {
-    current: Records,
+    /// Shared with views: a write while there is one copies.
+    current: Arc<Records>,
     mark: Option<TreeMark>,
     /// The snapshot that the records began as.
     base: TreeBase,
@@ -378,7 +386,7 @@ impl Image<Checkpoint> for Tree {
     fn apply(&mut self, write: &Checkpoint) {
         match &write.kind {
             CheckpointKind::Changes(mark) => {
-                self.current.apply(write);
+                Arc::make_mut(&mut self.current).apply(write);
                 self.mark = Some(mark.clone());
             }
             CheckpointKind::SnapshotBegin => {
@@ -386,8 +394,9 @@ impl Image<Checkpoint> for Tree {
             }
             CheckpointKind::SnapshotPart => self.staged.get_or_insert_default().apply(write),
             CheckpointKind::SnapshotEnd(mark) => {
-                self.current = self.staged.take().unwrap_or_default();
-                self.current.apply(write);
+                let mut staged = self.staged.take().unwrap_or_default();
+                staged.apply(write);
+                self.current = Arc::new(staged);
                 self.mark = Some(mark.clone());
                 self.base = TreeBase { snapshots: self.base.snapshots + 1, zxid: mark.applied };
             }
@@ -409,5 +418,33 @@ impl Records {
                 None => drop(self.sessions.remove(id)),
             }
         }
+    }
+}
+
+/// The records as they were at some moment.
+struct TreeView {
+    records: Arc<Records>,
+    mark: Option<TreeMark>,
+}
+
+impl View for TreeView {
+    fn mark(&self) -> Option<&TreeMark> {
+        self.mark.as_ref()
+    }
+
+    fn sessions(
+        &self,
+        visit: &mut dyn FnMut(SessionId, i32) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut sessions = self.records.sessions.iter();
+        sessions.try_for_each(|(id, timeout)| visit(*id, *timeout))
+    }
+
+    fn znodes(
+        &self,
+        visit: &mut dyn FnMut(&str, &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut znodes = self.records.znodes.iter();
+        znodes.try_for_each(|(path, record)| visit(path, record))
     }
 }

@@ -46,6 +46,7 @@
 //! is the log emptied. A crash before that moment leaves the old state; a crash after it leaves a
 //! log whose base is not the tree's, and opening the store empties it then.
 
+pub mod apache;
 mod bounds;
 mod error;
 mod memory;
@@ -155,6 +156,32 @@ pub struct Loaded {
 /// the load.
 pub type Visitor<'a> = dyn FnMut(Item<'_>) -> Result<(), String> + 'a;
 
+/// The stored tree as it was at one moment. It can be read as often as needed while writes go on;
+/// nothing that was deleted or replaced since gives back its space before the view is dropped.
+pub trait View {
+    /// What the znodes and sessions contain; absent, as they are, if nothing was ever stored.
+    fn mark(&self) -> Option<&TreeMark>;
+
+    /// Visits the sessions with their timeouts in milliseconds, by ascending id.
+    ///
+    /// # Errors
+    /// `Corrupt` for damaged records, or what the visitor says.
+    fn sessions(
+        &self,
+        visit: &mut dyn FnMut(SessionId, i32) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError>;
+
+    /// Visits the znodes' paths and encoded [`ZnodeRecord`]s; parents come before their children,
+    /// and the root's path is `/`.
+    ///
+    /// # Errors
+    /// As [`sessions`](Self::sessions); the records themselves are not looked at.
+    fn znodes(
+        &self,
+        visit: &mut dyn FnMut(&str, &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError>;
+}
+
 /// Durable storage of one server.
 ///
 /// Calls may come from several threads, but log and tree have one writer each: who appends and who
@@ -205,6 +232,12 @@ pub trait Store: Send + Sync {
     /// Makes all checkpoints durable and returns the zxid they contain: the log up to it is not
     /// needed any more. May take long; does not hold up [`append`](Self::append).
     fn flush(&self) -> Result<Zxid, StoreError>;
+
+    /// The tree as it is now.
+    ///
+    /// # Errors
+    /// `Corrupt` if the mark is damaged.
+    fn view(&self) -> Result<Box<dyn View + '_>, StoreError>;
 
     /// Stores the numbers, durably.
     fn set_meta(&self, meta: &Meta) -> Result<(), StoreError>;

@@ -77,6 +77,12 @@ impl TreeLoader {
         Ok(())
     }
 
+    /// The digest of the znodes so far; 0 without digests.
+    #[must_use]
+    pub fn digest(&self) -> i64 {
+        self.tree.digest()
+    }
+
     /// The tree, if it is the one that was stored. A mark with digest 0 was written without
     /// digests and is not checked.
     ///

@@ -11,7 +11,7 @@ use self::log::LogDb;
 use self::tree::TreeDb;
 use super::bounds::Bounds;
 use super::{
-    Checkpoint, CheckpointKind, Durability, Item, Loaded, LogEntry, Meta, Store, StoreError,
+    Checkpoint, CheckpointKind, Durability, Item, Loaded, LogEntry, Meta, Store, StoreError, View,
     Visitor,
 };
 use crate::types::Zxid;
@@ -239,6 +239,10 @@ impl Store for RocksStore {
             }
             Ok(bounds.durable)
         })
+    }
+
+    fn view(&self) -> Result<Box<dyn View + '_>, StoreError> {
+        self.guarded(|| Ok(Box::new(self.tree.stored_view()?) as Box<dyn View + '_>))
     }
 
     fn set_meta(&self, meta: &Meta) -> Result<(), StoreError> {

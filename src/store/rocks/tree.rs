@@ -3,7 +3,7 @@
 //! Written without a write-ahead log and in one column family, so that what is on disk after a
 //! crash is always the result of the first so many batches, each of them whole.
 
-use super::super::{Checkpoint, CheckpointKind, Item, StoreError, Visitor};
+use super::super::{self as store, Checkpoint, CheckpointKind, Item, StoreError, Visitor};
 use super::RocksOptions;
 use super::database::{self, damaged, decode, failure};
 use crate::types::SessionId;
@@ -74,7 +74,10 @@ impl View<'_> {
             let value = cut(value);
             let item = match key.get(1).zip(key.get(2..)) {
                 Some((&ZNODE, path)) => self.decode_znode(path, value)?,
-                Some((&SESSION, id)) => self.decode_session(id, value)?,
+                Some((&SESSION, id)) => {
+                    let (id, timeout) = self.decode_session(id, value)?;
+                    Item::Session(id, timeout)
+                }
                 _ => return Err(damaged(self.dir, "a record", "it is of no known kind")),
             };
             visit(item).map_err(StoreError::Refused)?;
@@ -84,20 +87,72 @@ impl View<'_> {
         mark.map_or(Ok(()), |mark| visit(Item::Mark(mark)).map_err(StoreError::Refused))
     }
 
+    /// Visits the keys and values of one kind of record, without the keys' first two bytes.
+    fn records(
+        &self,
+        generation: u8,
+        kind: u8,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let (from, to) = (vec![generation, kind], vec![generation, kind + 1]);
+        let mut records = self.snapshot.raw_iterator_opt(database::scan_options(from, to));
+        records.seek_to_first();
+        database::each(self.dir, records, &mut |key, value| {
+            visit(key.get(2..).unwrap_or_default(), value)?;
+            Ok(true)
+        })
+    }
+
     fn decode_znode<'k>(&self, path: &'k [u8], value: Bytes) -> Result<Item<'k>, StoreError> {
-        let path = str::from_utf8(path);
-        let path = path.map_err(|error| damaged(self.dir, "a znode's path", error))?;
+        let path = self.decode_path(path)?;
         let record = ZnodeRecord::from_bytes(value);
         let wrong = |error| damaged(self.dir, &format!("znode {path}"), error);
         Ok(Item::Znode(path, record.map_err(wrong)?))
     }
 
-    fn decode_session(&self, id: &[u8], value: Bytes) -> Result<Item<'static>, StoreError> {
+    fn decode_path<'k>(&self, path: &'k [u8]) -> Result<&'k str, StoreError> {
+        str::from_utf8(path).map_err(|error| damaged(self.dir, "a znode's path", error))
+    }
+
+    fn decode_session(&self, id: &[u8], value: Bytes) -> Result<(SessionId, i32), StoreError> {
         let id = <[u8; 8]>::try_from(id).map(session_id);
         let id = id.map_err(|error| damaged(self.dir, "a session's id", error))?;
         let record = SessionRecord::from_bytes(value);
         let wrong = |error| damaged(self.dir, &format!("session {id}"), error);
-        Ok(Item::Session(id, record.map_err(wrong)?.time_out))
+        Ok((id, record.map_err(wrong)?.time_out))
+    }
+}
+
+/// What is stored, with what was looked up once.
+struct StoredView<'a> {
+    view: View<'a>,
+    generation: u8,
+    mark: Option<TreeMark>,
+}
+
+impl store::View for StoredView<'_> {
+    fn mark(&self) -> Option<&TreeMark> {
+        self.mark.as_ref()
+    }
+
+    fn sessions(
+        &self,
+        visit: &mut dyn FnMut(SessionId, i32) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.view.records(self.generation, SESSION, &mut |id, value| {
+            let value = Bytes::copy_from_slice(value);
+            let (id, timeout) = self.view.decode_session(id, value)?;
+            visit(id, timeout)
+        })
+    }
+
+    fn znodes(
+        &self,
+        visit: &mut dyn FnMut(&str, &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.view.records(self.generation, ZNODE, &mut |path, value| {
+            visit(self.view.decode_path(path)?, value)
+        })
     }
 }
 
@@ -124,6 +179,13 @@ impl TreeDb {
 
     pub(super) fn view(&self) -> View<'_> {
         View { dir: &self.dir, snapshot: self.db.snapshot() }
+    }
+
+    /// What is stored now, for readers outside.
+    pub(super) fn stored_view(&self) -> Result<impl store::View + '_, StoreError> {
+        let view = self.view();
+        let (mark, base) = (view.mark()?, view.base()?);
+        Ok(StoredView { view, generation: generation(base.snapshots), mark })
     }
 
     /// Writes changes of what counts.

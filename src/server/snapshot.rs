@@ -1,0 +1,366 @@
+//! Images of the tree between servers: from the store to a link, and from a link to the store.
+//!
+//! # Sending
+//! [`Outgoing`] writes what is stored, not what is in memory, so that writes go on meanwhile: the
+//! checkpoint thread first brings the store to where the tree is, then a thread that may wait for
+//! the disk reads one view of it from end to end. At most 1.5 MiB of the image are in memory. The
+//! log behind the image is kept from being trimmed as long as the [`LogPin`] lives that comes with
+//! it.
+//!
+//! # Receiving
+//! 1. [`Shared::drop_tree`]: the tree in memory goes, for two might not fit; what it had changed
+//!    goes to the checkpoint thread, which takes nothing more of it.
+//! 2. [`Incoming`] takes the bytes: znodes go into a new tree and, through the checkpoint thread,
+//!    behind what waits there already, into the store, beside what is stored.
+//! 3. [`Incoming::finish`]: the image takes the place of what was stored, durably, and the log is
+//!    empty. Everything that the log thread was given before must be written by then.
+//! 4. [`Shared::put_tree`]: the new tree is the tree, and the brain hears of it.
+//!
+//! If 2 or 3 fails, or is given up by dropping it, what was stored is as it was: it is to be loaded
+//! again, and goes into step 4.
+//!
+//! Knows nothing of sockets, nor of what else is said on a link.
+
+use super::Shared;
+use super::checkpoints::{CheckpointQueue, LogPin, Stopping};
+use super::options;
+use crate::replica::{Input, SessionChanges};
+use crate::store::apache::{ImageDecoder, ImageError, ImageItem, write_image};
+use crate::store::{Checkpoint, CheckpointKind, Store, StoreError};
+use crate::tree::{LoadError, Tree, TreeLoader, TreeOptions};
+use crate::types::{SessionId, Zxid};
+use crate::zab;
+use bytes::{Bytes, BytesMut};
+use jute::Encode;
+use jute::disk::TreeMark;
+use jute::quorum::QuorumPacket;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::{mpsc, oneshot};
+
+/// The kind of packet that an image follows.
+const SNAP: i32 = 15;
+/// Pieces of an image that may wait to be sent, of 256 KiB each.
+const PIECES_AHEAD: usize = 4;
+/// Bytes of records that go to the store together.
+const PART_BYTES: usize = 512 << 10;
+/// What a record costs in memory besides its bytes, about.
+const RECORD_BYTES: usize = 64;
+/// Bytes of an image that are read at once.
+const READ_BYTES: usize = 64 << 10;
+
+/// Why an image did not get from one server to another.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SnapshotError {
+    /// The store. If the error is fatal, the server cannot go on.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The other server says a zxid that no tree can have.
+    #[error("{0} is no zxid of a tree")]
+    Zxid(Zxid),
+    /// What the other server sends is no image.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// What the other server sends is no tree.
+    #[error("the image makes no tree: {0}")]
+    Tree(#[from] LoadError),
+    /// The link broke.
+    #[error("the link broke within an image: {0}")]
+    Link(#[from] std::io::Error),
+    /// Nothing is stored any more.
+    #[error(transparent)]
+    Stopping(#[from] Stopping),
+}
+
+impl From<oneshot::error::RecvError> for SnapshotError {
+    fn from(_: oneshot::error::RecvError) -> Self {
+        Self::Stopping(Stopping)
+    }
+}
+
+/// The packet SNAP with the image behind it, piece by piece.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    zxid: Zxid,
+    pin: LogPin,
+    pieces: mpsc::Receiver<Result<Bytes, StoreError>>,
+}
+
+impl Outgoing {
+    /// Begins to write the tree as it is now.
+    ///
+    /// # Errors
+    /// `Store` or `Stopping`.
+    pub(crate) async fn open(
+        shared: &Shared,
+        store: Arc<dyn Store>,
+    ) -> Result<Self, SnapshotError> {
+        let pin = shared.checkpoints.pin_log();
+        shared.checkpoint_now().await?;
+        Self::of_stored(store, pin).await
+    }
+
+    /// Begins to write the tree as it is stored.
+    async fn of_stored(store: Arc<dyn Store>, pin: LogPin) -> Result<Self, SnapshotError> {
+        let (tell_zxid, zxid) = oneshot::channel();
+        let (sender, pieces) = mpsc::channel(PIECES_AHEAD);
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = write(&*store, tell_zxid, &sender) {
+                // Whoever gave the image up does not hear why it ends.
+                let _ = sender.blocking_send(Err(error));
+            }
+        });
+        let mut outgoing = Self { zxid: Zxid::ZERO, pin, pieces };
+        if let Ok(zxid) = zxid.await {
+            outgoing.zxid = zxid;
+            outgoing.pin.advance(zxid.next());
+            return Ok(outgoing);
+        }
+        match outgoing.pieces.recv().await {
+            Some(Err(error)) => Err(error.into()),
+            _ => Err(Stopping.into()),
+        }
+    }
+
+    /// What the tree contains: every transaction up to here, and none behind.
+    pub(crate) fn zxid(&self) -> Zxid {
+        self.zxid
+    }
+
+    /// The next piece; nothing after the last one.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, SnapshotError> {
+        Ok(self.pieces.recv().await.transpose()?)
+    }
+
+    /// Keeps the log behind the image. To be held until the other server has been sent what is
+    /// there, and to be advanced as that goes on.
+    pub(crate) fn into_pin(self) -> LogPin {
+        self.pin
+    }
+}
+
+/// Runs on a thread that may wait for the disk.
+fn write(
+    store: &dyn Store,
+    tell_zxid: oneshot::Sender<Zxid>,
+    pieces: &mpsc::Sender<Result<Bytes, StoreError>>,
+) -> Result<(), StoreError> {
+    let given_up = || StoreError::Refused("nobody takes it any more".to_owned());
+    let send = |piece| pieces.blocking_send(Ok(piece)).map_err(|_| given_up());
+    let view = store.view()?;
+    let zxid = view.mark().map_or(0, |mark| mark.applied);
+    let packet = QuorumPacket { kind: SNAP, zxid, data: None, auth_info: None };
+    tell_zxid.send(Zxid(zxid)).map_err(|_| given_up())?;
+    send(packet.to_bytes())?;
+    write_image(&*view, &mut |piece| send(piece))
+}
+
+/// Sends the packet SNAP and the tree as it is now. Gives the zxid of the image, and what keeps the
+/// log behind it, as [`Outgoing::into_pin`].
+///
+/// # Errors
+/// `Store`, `Link` or `Stopping`; the link is then of no further use.
+pub(crate) async fn send(
+    shared: &Shared,
+    store: Arc<dyn Store>,
+    link: &mut (impl AsyncWrite + Unpin),
+) -> Result<(Zxid, LogPin), SnapshotError> {
+    let mut image = Outgoing::open(shared, store).await?;
+    while let Some(piece) = image.next().await? {
+        link.write_all(&piece).await?;
+    }
+    link.flush().await?;
+    Ok((image.zxid(), image.into_pin()))
+}
+
+/// What came in an image.
+#[derive(Debug)]
+pub(crate) struct Received {
+    /// The tree, as it is stored now.
+    pub(crate) tree: Tree,
+    /// The sessions with their timeouts in milliseconds.
+    pub(crate) sessions: BTreeMap<SessionId, i32>,
+}
+
+/// An image that is arriving.
+#[derive(Debug)]
+pub(crate) struct Incoming<'a> {
+    queue: &'a CheckpointQueue,
+    zxid: Zxid,
+    decoder: ImageDecoder,
+    loader: TreeLoader,
+    sessions: BTreeMap<SessionId, i32>,
+    part: Checkpoint,
+    part_bytes: usize,
+}
+
+impl<'a> Incoming<'a> {
+    /// Begins with an image of the tree as of `zxid`, in which no path, data or access control list
+    /// may have more than `longest` bytes.
+    ///
+    /// # Errors
+    /// `Zxid`.
+    pub(crate) fn begin(
+        queue: &'a CheckpointQueue,
+        options: TreeOptions,
+        zxid: Zxid,
+        longest: usize,
+    ) -> Result<Self, SnapshotError> {
+        if !(0..i64::MAX).contains(&zxid.0) {
+            return Err(SnapshotError::Zxid(zxid));
+        }
+        let (znodes, sessions) = (Vec::new(), Vec::new());
+        Ok(Self {
+            queue,
+            zxid,
+            decoder: ImageDecoder::new(zxid, longest),
+            loader: TreeLoader::new(options),
+            sessions: BTreeMap::new(),
+            part: Checkpoint { znodes, sessions, kind: CheckpointKind::SnapshotBegin },
+            part_bytes: 0,
+        })
+    }
+
+    /// Takes what has arrived off the front of `input`; true once the image is complete. What is
+    /// behind it stays in `input`.
+    ///
+    /// # Errors
+    /// `Image`, `Tree` or `Stopping`.
+    pub(crate) async fn feed(&mut self, input: &mut BytesMut) -> Result<bool, SnapshotError> {
+        while let Some(item) = self.decoder.next(input)? {
+            match item {
+                ImageItem::Session(id, timeout_ms) => {
+                    self.sessions.insert(id, timeout_ms);
+                    self.part.sessions.push((id, Some(timeout_ms)));
+                    self.part_bytes += RECORD_BYTES;
+                }
+                ImageItem::Znode(path, record) => {
+                    let bytes = record.to_bytes();
+                    self.loader.insert(&path, record)?;
+                    let path = if path.is_empty() { "/".to_owned() } else { path };
+                    self.part_bytes += RECORD_BYTES + path.len() + bytes.len();
+                    self.part.znodes.push((path, Some(bytes)));
+                }
+                ImageItem::End => return Ok(true),
+            }
+            if self.part_bytes >= PART_BYTES {
+                self.part_bytes = 0;
+                let part = self.take_part(CheckpointKind::SnapshotPart);
+                self.queue.push_part(part).await?;
+            }
+        }
+        Ok(false)
+    }
+
+    /// Takes what has gathered; the next part is of this kind.
+    fn take_part(&mut self, next: CheckpointKind) -> Checkpoint {
+        let (znodes, sessions) = (Vec::new(), Vec::new());
+        std::mem::replace(&mut self.part, Checkpoint { znodes, sessions, kind: next })
+    }
+
+    /// Puts the complete image into the place of what is stored, durably.
+    ///
+    /// # Errors
+    /// `Tree` or `Stopping`.
+    pub(crate) async fn finish(mut self) -> Result<Received, SnapshotError> {
+        let awaited = self.decoder.awaited_acls();
+        if awaited > 0 {
+            tracing::info!(
+                "{awaited} znodes were created or got another access control list while the leader \
+                 wrote the image; nobody may use them until the transactions follow"
+            );
+        }
+        let mark = TreeMark { applied: self.zxid.0, digest: self.loader.digest() };
+        let last = self.take_part(CheckpointKind::SnapshotEnd(mark));
+        let tree = self.loader.finish_unchecked(self.zxid)?;
+        self.queue.push_part(last).await?;
+        self.queue.push_part(self.part).await?;
+        self.queue.written().await?;
+        Ok(Received { tree, sessions: self.sessions })
+    }
+}
+
+/// Receives the image behind a packet SNAP of this zxid. `buffered` is what has been read from the
+/// link already; when the image is complete, it is what has been read beyond it.
+///
+/// # Errors
+/// As [`Incoming`], and `Link`.
+pub(crate) async fn receive(
+    mut incoming: Incoming<'_>,
+    link: &mut (impl AsyncRead + Unpin),
+    buffered: &mut BytesMut,
+) -> Result<Received, SnapshotError> {
+    while !incoming.feed(buffered).await? {
+        buffered.reserve(READ_BYTES);
+        if link.read_buf(buffered).await? == 0 {
+            return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
+        }
+    }
+    incoming.finish().await
+}
+
+impl Shared {
+    /// Brings the stored tree to where the tree is now, and resolves when it is there.
+    fn checkpoint_now(&self) -> oneshot::Receiver<()> {
+        let written = {
+            let mut brain = self.brain.lock();
+            let mut tree = self.tree.write();
+            self.push_checkpoint(&mut brain, &mut tree);
+            // Transactions that changed nothing count too.
+            let mark = TreeMark { applied: tree.applied_zxid().0, digest: tree.digest() };
+            let kind = CheckpointKind::Changes(mark);
+            self.checkpoints.push(Checkpoint { znodes: Vec::new(), sessions: Vec::new(), kind });
+            self.checkpoints.written()
+        };
+        // Whoever came meanwhile left its inputs to the holder of the brain.
+        self.submit(&mut Vec::new());
+        written
+    }
+
+    /// Lets go of the tree in memory, of which the store then has everything, and begins with an
+    /// image of the tree as of `zxid`. Until [`put_tree`](Self::put_tree) there is an empty tree,
+    /// which is not stored; no client may be served.
+    ///
+    /// # Errors
+    /// `Zxid`; then nothing has happened.
+    pub(crate) async fn drop_tree(&self, zxid: Zxid) -> Result<Incoming<'_>, SnapshotError> {
+        let options = options::tree(&self.config.tree);
+        let longest = 2 * self.options.frame_limit as usize;
+        let incoming = Incoming::begin(&self.checkpoints, options, zxid, longest)?;
+        let dropped = {
+            let mut brain = self.brain.lock();
+            let mut tree = self.tree.write();
+            self.push_checkpoint(&mut brain, &mut tree);
+            self.checkpoints.suspend();
+            std::mem::replace(&mut *tree, Tree::new(options))
+        };
+        self.submit(&mut Vec::new());
+        // It takes a while until a large one is gone. If the thread cannot be had, it is gone too.
+        let _ = tokio::task::spawn_blocking(move || drop(dropped)).await;
+        Ok(incoming)
+    }
+
+    /// Puts a tree into the place of the one that [`drop_tree`](Self::drop_tree) left, with its
+    /// sessions and those changes of them that are not stored. Then the brain hears `input`.
+    pub(crate) fn put_tree(
+        &self,
+        tree: Tree,
+        sessions: BTreeMap<SessionId, i32>,
+        session_changes: SessionChanges,
+        input: zab::Input,
+    ) {
+        {
+            let mut brain = self.brain.lock();
+            *self.tree.write() = tree;
+            brain.replica.replaced(sessions, session_changes, self.clock.now());
+            self.checkpoints.resume();
+            self.inbox.lock().push(Input::Quorum(input));
+            self.run(&mut brain);
+        }
+        self.submit(&mut Vec::new());
+    }
+}
