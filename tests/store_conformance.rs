@@ -3,9 +3,13 @@
 mod store_support;
 
 use bytes::Bytes;
+use jute::Decode;
+use jute::disk::ZnodeRecord;
 use std::collections::BTreeMap;
-use store_support::{Harness, changes, checkpoint, entries, entry, load, mark, znode, zxid};
-use zabra::store::{CheckpointKind, Durability, Item, Loaded, LogEntry, Meta, StoreError};
+use store_support::{
+    Contents, Harness, changes, checkpoint, entries, entry, load, mark, znode, zxid,
+};
+use zabra::store::{CheckpointKind, Durability, Item, Loaded, LogEntry, Meta, StoreError, View};
 use zabra::types::{Epoch, ServerId, SessionId, Zxid};
 
 fn a_fresh_store_is_empty<H: Harness>() {
@@ -13,7 +17,7 @@ fn a_fresh_store_is_empty<H: Harness>() {
     let (loaded, contents) = load(harness.store());
     let expected = Loaded { meta: Meta::default(), applied: Zxid::ZERO, last: Zxid::ZERO };
     assert_eq!(loaded, expected);
-    assert_eq!(contents, store_support::Contents::default());
+    assert_eq!(contents, Contents::default());
     assert_eq!(harness.store().flush(), Ok(Zxid::ZERO));
 }
 
@@ -307,6 +311,68 @@ fn a_snapshot_does_not_go_on_after_a_crash<H: Harness>() {
     harness.store().checkpoint(&part).expect("does not come here");
 }
 
+/// All that a view shows, as a load would.
+fn seen(view: &dyn View) -> Contents {
+    let mut contents = Contents { mark: view.mark().cloned(), ..Contents::default() };
+    let mark = contents.mark.take();
+    view.znodes(&mut |path, record| {
+        let record = ZnodeRecord::from_bytes(Bytes::copy_from_slice(record)).expect("a record");
+        contents.add(Item::Znode(path, record));
+        Ok(())
+    })
+    .expect("znodes");
+    view.sessions(&mut |id, timeout| {
+        contents.add(Item::Session(id, timeout));
+        Ok(())
+    })
+    .expect("sessions");
+    contents.mark = mark;
+    contents
+}
+
+fn a_view_stays_as_it_was<H: Harness>() {
+    let harness = H::fresh();
+    let store = harness.store();
+    assert_eq!(seen(&*store.view().expect("a view")), Contents::default());
+
+    store.append(&entries(1..=9), Durability::Synced).expect("append");
+    let mut first = changes(&[("/", Some("")), ("/a", Some("1")), ("/a/b", Some("2"))], zxid(3));
+    first.sessions = vec![(SessionId(-5), Some(4_000)), (SessionId(77), Some(30_000))];
+    store.checkpoint(&first).expect("checkpoint");
+    let view = store.view().expect("a view");
+    let expected = Contents { entries: Vec::new(), ..load(store).1 };
+
+    let mut second = changes(&[("/a/b", None), ("/a", Some("3")), ("/c", Some(""))], zxid(5));
+    second.sessions = vec![(SessionId(77), None)];
+    store.checkpoint(&second).expect("checkpoint");
+    store.flush().expect("flush");
+    assert_eq!(seen(&*view), expected);
+    let later = Contents { entries: Vec::new(), ..load(store).1 };
+    assert_eq!(seen(&*store.view().expect("a view")), later);
+
+    let begin = checkpoint(&[("/", Some("")), ("/new", Some(""))], CheckpointKind::SnapshotBegin);
+    store.checkpoint(&begin).expect("begin");
+    assert_eq!(seen(&*store.view().expect("a view")), later, "what is arriving does not show");
+    let end = checkpoint(&[], CheckpointKind::SnapshotEnd(mark(zxid(12))));
+    store.checkpoint(&end).expect("end");
+    assert_eq!(seen(&*view), expected, "read twice, after a snapshot took its place");
+    assert_eq!(seen(&*store.view().expect("a view")).paths(), ["/", "/new"]);
+}
+
+fn a_view_can_be_given_up<H: Harness>() {
+    let harness = used::<H>();
+    let view = harness.store().view().expect("a view");
+    let enough = StoreError::Refused("enough".to_owned());
+    let mut count = 0;
+    let error = view.znodes(&mut |_, _| {
+        count += 1;
+        Err(enough.clone())
+    });
+    assert_eq!((count, error), (1, Err(enough)));
+    drop(view);
+    load(harness.store());
+}
+
 fn a_visitor_can_refuse<H: Harness>() {
     let harness = used::<H>();
     let error = harness.store().load(&mut |item| match item {
@@ -383,6 +449,8 @@ macro_rules! conformance {
             a_snapshot_takes_the_place_of_everything
             a_snapshot_may_be_older_than_the_log
             an_unfinished_snapshot_leaves_what_was
+            a_view_stays_as_it_was
+            a_view_can_be_given_up
             a_visitor_can_refuse
             many_rounds_of_writing_and_trimming;
             a_snapshot_does_not_go_on_after_a_crash: "has not begun"

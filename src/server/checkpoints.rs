@@ -184,11 +184,16 @@ impl CheckpointQueue {
 
 /// Runs until the queue is closed or the store fails; then the server stops.
 pub(crate) fn run(shared: &Arc<Shared>, store: &dyn Store) {
-    let written = write_all(&shared.checkpoints, store);
-    shared.checkpoints.end();
-    if let Err(error) = written {
+    if let Err(error) = serve(&shared.checkpoints, store) {
         shared.stop.fail(format!("the stored tree cannot be written: {error}"));
     }
+}
+
+/// Writes what is given to the queue, until that is closed.
+pub(super) fn serve(queue: &CheckpointQueue, store: &dyn Store) -> Result<(), StoreError> {
+    let written = write_all(queue, store);
+    queue.end();
+    written
 }
 
 fn write_all(queue: &CheckpointQueue, store: &dyn Store) -> Result<(), StoreError> {

@@ -20,6 +20,10 @@
 //! again, and goes into step 4.
 //!
 //! Knows nothing of sockets, nor of what else is said on a link.
+#![cfg_attr(not(test), allow(dead_code, reason = "the links between servers use it"))]
+
+#[cfg(test)]
+mod tests;
 
 use super::Shared;
 use super::checkpoints::{CheckpointQueue, LogPin, Stopping};

@@ -13,6 +13,7 @@ use jute::{Decode, Encode};
 use parking_lot::Mutex;
 use rocksdb::{DB, Snapshot, WriteBatch, WriteOptions};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const MARK_KEY: [u8; 1] = [0];
 const BASE_KEY: [u8; 1] = [1];
@@ -28,12 +29,21 @@ pub(super) struct TreeDb {
     without_log: WriteOptions,
     /// How many snapshots took the place of what was there. Held over every write.
     snapshots: Mutex<i32>,
+    /// How many views there are.
+    views: AtomicUsize,
 }
 
 /// The records as they were at some moment.
 pub(super) struct View<'a> {
     dir: &'a str,
     snapshot: Snapshot<'a>,
+    views: &'a AtomicUsize,
+}
+
+impl Drop for View<'_> {
+    fn drop(&mut self) {
+        self.views.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl View<'_> {
@@ -172,13 +182,15 @@ impl TreeDb {
         let mut without_log = WriteOptions::default();
         without_log.disable_wal(true);
         let dir = dir.display().to_string();
-        let tree = Self { dir, db, without_log, snapshots: Mutex::new(0) };
+        let tree =
+            Self { dir, db, without_log, snapshots: Mutex::new(0), views: AtomicUsize::new(0) };
         *tree.snapshots.lock() = tree.view().base()?.snapshots;
         Ok(tree)
     }
 
     pub(super) fn view(&self) -> View<'_> {
-        View { dir: &self.dir, snapshot: self.db.snapshot() }
+        self.views.fetch_add(1, Ordering::SeqCst);
+        View { dir: &self.dir, snapshot: self.db.snapshot(), views: &self.views }
     }
 
     /// What is stored now, for readers outside.
@@ -228,8 +240,12 @@ impl TreeDb {
 
     /// Gives back the space of what was before a snapshot, once that is flushed. What may come to
     /// light again where a file is dropped is of a generation that does not count, and the next
-    /// snapshot begins by deleting it.
+    /// snapshot begins by deleting it. If somebody is looking at it, as dropping files does not
+    /// respect, it is left to RocksDB to clear away what is deleted.
     pub(super) fn drop_previous(&self, base: &TreeBase) -> Result<(), StoreError> {
+        if self.views.load(Ordering::SeqCst) > 0 {
+            return Ok(());
+        }
         let previous = generation(base.snapshots.wrapping_sub(1));
         let dropped = self.db.delete_file_in_range([previous], [previous + 1]);
         dropped.map_err(|error| failure(&self.dir, &error))
