@@ -24,8 +24,8 @@ mod outbox;
 mod quorum;
 mod recover;
 mod requests;
-mod standing;
 mod snapshot;
+mod standing;
 mod stats;
 mod stop;
 

@@ -6,8 +6,8 @@
 
 use super::bounds::{Bounds, Sequence};
 use super::{
-    Checkpoint, CheckpointKind, Durability, Item, Loaded, LogEntry, Meta, Store, StoreError, View,
-    Visitor,
+    Checkpoint, CheckpointKind, Durability, Item, Loaded, LogEntry, Meta, SessionVisitor, Store,
+    StoreError, View, Visitor, ZnodeVisitor,
 };
 use crate::types::{SessionId, Zxid};
 use bytes::Bytes;
@@ -432,18 +432,12 @@ impl View for TreeView {
         self.mark.as_ref()
     }
 
-    fn sessions(
-        &self,
-        visit: &mut dyn FnMut(SessionId, i32) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+    fn sessions(&self, visit: &mut SessionVisitor<'_>) -> Result<(), StoreError> {
         let mut sessions = self.records.sessions.iter();
         sessions.try_for_each(|(id, timeout)| visit(*id, *timeout))
     }
 
-    fn znodes(
-        &self,
-        visit: &mut dyn FnMut(&str, &[u8]) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+    fn znodes(&self, visit: &mut ZnodeVisitor<'_>) -> Result<(), StoreError> {
         let mut znodes = self.records.znodes.iter();
         znodes.try_for_each(|(path, record)| visit(path, record))
     }

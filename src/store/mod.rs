@@ -156,6 +156,12 @@ pub struct Loaded {
 /// the load.
 pub type Visitor<'a> = dyn FnMut(Item<'_>) -> Result<(), String> + 'a;
 
+/// Takes the sessions of a [`View`] with their timeouts in milliseconds. An error ends the visit.
+pub type SessionVisitor<'a> = dyn FnMut(SessionId, i32) -> Result<(), StoreError> + 'a;
+
+/// Takes the znodes of a [`View`]: paths and encoded [`ZnodeRecord`]s. An error ends the visit.
+pub type ZnodeVisitor<'a> = dyn FnMut(&str, &[u8]) -> Result<(), StoreError> + 'a;
+
 /// The stored tree as it was at one moment. It can be read as often as needed while writes go on;
 /// nothing that was deleted or replaced since gives back its space before the view is dropped.
 pub trait View {
@@ -166,20 +172,14 @@ pub trait View {
     ///
     /// # Errors
     /// `Corrupt` for damaged records, or what the visitor says.
-    fn sessions(
-        &self,
-        visit: &mut dyn FnMut(SessionId, i32) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError>;
+    fn sessions(&self, visit: &mut SessionVisitor<'_>) -> Result<(), StoreError>;
 
     /// Visits the znodes' paths and encoded [`ZnodeRecord`]s; parents come before their children,
     /// and the root's path is `/`.
     ///
     /// # Errors
     /// As [`sessions`](Self::sessions); the records themselves are not looked at.
-    fn znodes(
-        &self,
-        visit: &mut dyn FnMut(&str, &[u8]) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError>;
+    fn znodes(&self, visit: &mut ZnodeVisitor<'_>) -> Result<(), StoreError>;
 }
 
 /// Durable storage of one server.

@@ -97,19 +97,18 @@ impl View<'_> {
         mark.map_or(Ok(()), |mark| visit(Item::Mark(mark)).map_err(StoreError::Refused))
     }
 
-    /// Visits the keys and values of one kind of record, without the keys' first two bytes.
+    /// Visits the keys, without their first two bytes, and values of one kind of record.
     fn records(
         &self,
         generation: u8,
         kind: u8,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+        visit: &mut database::RecordVisitor<'_>,
     ) -> Result<(), StoreError> {
         let (from, to) = (vec![generation, kind], vec![generation, kind + 1]);
         let mut records = self.snapshot.raw_iterator_opt(database::scan_options(from, to));
         records.seek_to_first();
         database::each(self.dir, records, &mut |key, value| {
-            visit(key.get(2..).unwrap_or_default(), value)?;
-            Ok(true)
+            visit(key.get(2..).unwrap_or_default(), value)
         })
     }
 
@@ -145,23 +144,19 @@ impl store::View for StoredView<'_> {
         self.mark.as_ref()
     }
 
-    fn sessions(
-        &self,
-        visit: &mut dyn FnMut(SessionId, i32) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+    fn sessions(&self, visit: &mut store::SessionVisitor<'_>) -> Result<(), StoreError> {
         self.view.records(self.generation, SESSION, &mut |id, value| {
             let value = Bytes::copy_from_slice(value);
             let (id, timeout) = self.view.decode_session(id, value)?;
-            visit(id, timeout)
+            visit(id, timeout)?;
+            Ok(true)
         })
     }
 
-    fn znodes(
-        &self,
-        visit: &mut dyn FnMut(&str, &[u8]) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+    fn znodes(&self, visit: &mut store::ZnodeVisitor<'_>) -> Result<(), StoreError> {
         self.view.records(self.generation, ZNODE, &mut |path, value| {
-            visit(self.view.decode_path(path)?, value)
+            visit(self.view.decode_path(path)?, value)?;
+            Ok(true)
         })
     }
 }

@@ -171,7 +171,9 @@ fn with_znodes(rest: &[&[u8]]) -> Vec<u8> {
     let mut image = BytesMut::new();
     image.put_slice(&[0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 8]);
     perms::world(perms::READ).encode(&mut image);
-    rest.iter().for_each(|part| image.put_slice(part));
+    for part in rest {
+        image.put_slice(part);
+    }
     image.to_vec()
 }
 
