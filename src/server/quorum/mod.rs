@@ -67,6 +67,7 @@ impl Quorum {
                     link.fail("snapshots do not travel yet".to_owned());
                 });
             }
+            Action::Report(report) => tracing::info!("{report}"),
             Action::Append(..) | Action::Truncate(_) | Action::SaveEpochs(_) => {
                 unreachable!("the log thread does what concerns the disk")
             }
