@@ -77,9 +77,38 @@ pub enum Action {
     /// Write a SNAP packet and the image of the tree; then say [`Input::SnapshotSent`].
     SendSnapshot(LinkId),
     /// What comes next on this link is an image of a tree; store it in the place of what there is,
-    /// as of this zxid. Then say [`Input::SnapshotReceived`]. If it breaks off, load what is stored
-    /// again and say [`Input::Closed`].
+    /// as of this zxid. Then call [`Peer::replace_log`](super::Peer::replace_log) and say
+    /// [`Input::SnapshotReceived`]. If it breaks off, or nothing comes of it for `initLimit`, load
+    /// what is stored again, call the same and say [`Input::Closed`].
     ReceiveSnapshot(LinkId, Zxid),
+    /// Tell the operator.
+    Report(Report),
+}
+
+/// What an operator wants to know.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Report {
+    /// It looks for a leader, and why.
+    #[error("looking for a leader: {0}")]
+    Looking(String),
+    /// It has been elected.
+    #[error("elected, after {0} ms; the log ends with {1}")]
+    Elected(u64, Zxid),
+    /// Another server has been elected.
+    #[error("server {0} was elected, after {1} ms; the log here ends with {2}")]
+    Found(ServerId, u64, Zxid),
+    /// Clients are served.
+    #[error("serving in epoch {0}, {1} ms after the last leader was lost")]
+    Serving(Epoch, u64),
+    /// How the leader brings this server up to date.
+    #[error("synchronising by {0} from {1}, the log here ends with {2}")]
+    Synchronising(&'static str, Zxid, Zxid),
+    /// A message of an election makes no sense.
+    #[error("server {0} sent a notification that cannot be read: {1}")]
+    BadNotification(ServerId, String),
+    /// A leader repeated itself, which is harmless.
+    #[error("the leader sent {0} again")]
+    Repeated(Zxid),
 }
 
 /// What happens inside, for whoever owns the tree.
@@ -126,6 +155,15 @@ pub enum LinkError {
     /// Nothing has been heard for so many milliseconds.
     #[error("nothing was heard of it for {0} ms")]
     Silence(u64),
+    /// It has not acknowledged a proposal for so many milliseconds.
+    #[error("a proposal has waited {0} ms for its acknowledgement")]
+    Slow(u64),
+    /// While it was being brought up to date, the log was trimmed behind what it had.
+    #[error("it fell behind what is left of the log")]
+    TooSlow,
+    /// The same server has connected again.
+    #[error("the server has connected again")]
+    Replaced,
     /// This server is not, or no longer, what the other side takes it for.
     #[error("this server {0}")]
     Role(&'static str),

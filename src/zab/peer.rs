@@ -1,6 +1,8 @@
 //! One server's part in the broadcast, whatever its role.
 
-use super::{Broadcast, Ensemble, Epochs, Input, Output};
+use super::alone::Broadcast;
+use super::member::Member;
+use super::{Action, Ensemble, Epochs, Input, Output};
 use crate::types::{Epoch, LinkId, Moment, ServerId, Zxid};
 use bytes::Bytes;
 
@@ -58,8 +60,12 @@ pub enum Role {
 /// A learner as its leader sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LearnerStatus {
+    /// Its link.
+    pub link: LinkId,
     /// Which server.
     pub server: ServerId,
+    /// Whether it follows rather than observes.
+    pub follows: bool,
     /// Whether it votes.
     pub votes: bool,
     /// Whether it has caught up.
@@ -87,37 +93,44 @@ pub struct Status {
 
 /// One server's part in the broadcast.
 #[derive(Debug)]
-pub struct Peer {
-    alone: Broadcast,
+pub struct Peer(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Alone(Broadcast),
+    Member(Box<Member>),
 }
 
 impl Peer {
     /// A server alone, whose log ends with `last`.
     #[must_use]
     pub const fn alone(last: Zxid) -> Self {
-        Self { alone: Broadcast::alone(last) }
+        Self(Kind::Alone(Broadcast::alone(last)))
     }
 
     /// A member of an ensemble. It begins to look for a leader with its first input.
     #[must_use]
     pub fn member(options: PeerOptions, found: Found, now: Moment) -> Self {
-        let _ = (options, now);
-        Self::alone(found.applied)
+        Self(Kind::Member(Box::new(Member::new(options, found, now))))
     }
 
     /// Takes in what happened.
     pub fn handle(&mut self, input: Input, now: Moment, out: &mut Vec<Output>) {
-        let _ = (now, out);
-        if let Input::Persisted(zxid) = input {
-            self.alone.persisted(zxid);
+        match (&mut self.0, input) {
+            (Kind::Alone(alone), Input::Persisted(zxid)) => alone.persisted(zxid),
+            (Kind::Alone(_), _) => {}
+            (Kind::Member(member), input) => member.handle(input, now, out),
         }
     }
 
     /// The zxid that the next proposal will have; `None` if this server can propose nothing: it
     /// does not lead, or the epoch has no zxids left and the leader is about to step down.
     #[must_use]
-    pub fn next_zxid(&self) -> Option<Zxid> {
-        Some(self.alone.last_proposed().next())
+    pub fn next_zxid(&mut self) -> Option<Zxid> {
+        match &mut self.0 {
+            Kind::Alone(alone) => Some(alone.last_proposed().next()),
+            Kind::Member(member) => member.next_zxid(),
+        }
     }
 
     /// Proposes a transaction: to this server's log and to every follower.
@@ -125,49 +138,79 @@ impl Peer {
     /// # Panics
     /// If `zxid` is not what [`next_zxid`](Self::next_zxid) says.
     pub fn propose(&mut self, zxid: Zxid, payload: Bytes, out: &mut Vec<Output>) {
-        assert_eq!(zxid, self.alone.propose());
-        out.push(Output::Do(super::Action::Append(zxid, payload)));
+        match &mut self.0 {
+            Kind::Alone(alone) => {
+                assert_eq!(zxid, alone.propose(), "zxids are given in order");
+                out.push(Output::Do(Action::Append(zxid, payload)));
+            }
+            Kind::Member(member) => member.propose(zxid, payload, out),
+        }
     }
 
     /// Answers a learner's SYNC once everything that is outstanding now has been decided.
     pub fn sync(&mut self, link: LinkId, out: &mut Vec<Output>) {
-        let _ = (link, out);
+        if let Kind::Member(member) = &mut self.0 {
+            member.sync(link, out);
+        }
+    }
+
+    /// The tree now contains `applied`, and the log goes on behind that with `tail`: a snapshot has
+    /// taken the place of what there was, or what there was has been loaded again.
+    pub fn replace_log(&mut self, applied: Zxid, tail: Vec<(Zxid, Bytes)>) {
+        if let Kind::Member(member) = &mut self.0 {
+            member.replace_log(applied, tail);
+        }
     }
 
     /// Whether there is something to apply.
     #[must_use]
     pub fn has_decided(&self) -> bool {
-        self.alone.has_decided()
+        match &self.0 {
+            Kind::Alone(alone) => alone.has_decided(),
+            Kind::Member(member) => member.has_decided(),
+        }
     }
 
     /// Commits the next decided transaction that is durable here, in the order of the zxids.
     pub fn commit_next(&mut self) -> Option<Zxid> {
-        self.alone.commit_next()
+        match &mut self.0 {
+            Kind::Alone(alone) => alone.commit_next(),
+            Kind::Member(member) => member.commit_next(),
+        }
     }
 
     /// The last decided transaction that is known of, applied or not.
     #[must_use]
     pub fn committed(&self) -> Zxid {
-        self.alone.last_proposed()
+        match &self.0 {
+            Kind::Alone(alone) => alone.last_proposed(),
+            Kind::Member(member) => member.committed(),
+        }
     }
 
     /// What can be seen of it.
     #[must_use]
     pub fn status(&self) -> Status {
-        Status {
-            role: Role::Alone,
-            serving: true,
-            epochs: Epochs { accepted: Epoch(0), current: Epoch(0) },
-            last_logged: self.alone.last_proposed(),
-            committed: self.alone.last_proposed(),
-            learners: Vec::new(),
-            election_ms: None,
+        match &self.0 {
+            Kind::Alone(alone) => Status {
+                role: Role::Alone,
+                serving: true,
+                epochs: Epochs { accepted: Epoch(0), current: Epoch(0) },
+                last_logged: alone.last_proposed(),
+                committed: alone.last_proposed(),
+                learners: Vec::new(),
+                election_ms: None,
+            },
+            Kind::Member(member) => member.status(),
         }
     }
 
     /// When [`Input::Tick`] has something to do, at the latest.
     #[must_use]
     pub fn next_tick(&self) -> Option<Moment> {
-        None
+        match &self.0 {
+            Kind::Alone(_) => None,
+            Kind::Member(member) => member.next_tick(),
+        }
     }
 }

@@ -1,0 +1,161 @@
+//! The end of the log in memory: decided transactions that learners may ask for, and everything
+//! behind them (ZK: `ZKDatabase.committedLog`, `Leader.outstandingProposals`).
+
+use crate::types::Zxid;
+use bytes::Bytes;
+use std::collections::VecDeque;
+
+/// Bytes of decided transactions that are kept in any case, so that a learner that reads the log
+/// reaches what is kept here even while much is written.
+const KEPT_BYTES: usize = 4 << 20;
+
+/// One transaction.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) zxid: Zxid,
+    pub(super) payload: Bytes,
+}
+
+/// `base <= applied <= committed <= last`, and `applied <= persisted <= last`.
+#[derive(Debug)]
+pub(super) struct Journal {
+    /// The zxid before the first entry.
+    base: Zxid,
+    entries: VecDeque<Entry>,
+    /// Payload bytes of the entries.
+    bytes: usize,
+    applied: Zxid,
+    committed: Zxid,
+    persisted: Zxid,
+    /// Decided entries to keep.
+    keep: usize,
+}
+
+impl Journal {
+    /// A log whose tree contains `applied`, with what lies behind that on disk. Nobody knows yet
+    /// whether that is decided.
+    pub(super) fn new(applied: Zxid, tail: Vec<(Zxid, Bytes)>, keep: usize) -> Self {
+        let mut journal = Self {
+            base: applied,
+            entries: VecDeque::new(),
+            bytes: 0,
+            applied,
+            committed: applied,
+            persisted: applied,
+            keep,
+        };
+        for (zxid, payload) in tail {
+            journal.append(zxid, payload);
+        }
+        journal.persisted = journal.last();
+        journal
+    }
+
+    /// The end of the log.
+    pub(super) fn last(&self) -> Zxid {
+        self.entries.back().map_or(self.base, |entry| entry.zxid)
+    }
+
+    /// Whether a transaction may come next: zxids count up by one, from 1 in a new epoch.
+    pub(super) fn can_follow(&self, zxid: Zxid) -> bool {
+        let last = self.last();
+        let new_epoch = zxid.epoch() > last.epoch() && zxid.counter() == 1;
+        zxid == last.next() || new_epoch
+    }
+
+    /// Adds a transaction at the end.
+    pub(super) fn append(&mut self, zxid: Zxid, payload: Bytes) {
+        assert!(zxid > self.last(), "{zxid} cannot come behind {}", self.last());
+        self.bytes += payload.len();
+        self.entries.push_back(Entry { zxid, payload });
+    }
+
+    /// The log is durable up to here.
+    pub(super) fn persist(&mut self, zxid: Zxid) {
+        assert!(zxid <= self.last(), "{zxid} is durable but was never appended");
+        self.persisted = self.persisted.max(zxid);
+    }
+
+    /// Everything up to here is decided.
+    pub(super) fn commit(&mut self, zxid: Zxid) {
+        assert!(zxid <= self.last(), "{zxid} is decided but was never appended");
+        self.committed = self.committed.max(zxid);
+    }
+
+    /// Whether something decided and durable has not been applied.
+    pub(super) fn has_decided(&self) -> bool {
+        self.applied < self.committed.min(self.persisted)
+    }
+
+    /// The next transaction to apply.
+    pub(super) fn apply_next(&mut self) -> Option<Zxid> {
+        if !self.has_decided() {
+            return None;
+        }
+        let next = self.after(self.applied).next()?.zxid;
+        self.applied = next;
+        self.let_go();
+        Some(next)
+    }
+
+    /// Drops decided entries that are not worth their memory.
+    fn let_go(&mut self) {
+        while self.bytes > KEPT_BYTES
+            && self.entries.len() > self.keep
+            && let Some(first) = self.entries.front()
+            && first.zxid < self.applied
+        {
+            self.base = first.zxid;
+            self.bytes -= first.payload.len();
+            self.entries.pop_front();
+        }
+    }
+
+    /// Drops everything behind `last`; false if that itself is not there, and then everything
+    /// behind the transaction before it is gone.
+    pub(super) fn truncate(&mut self, last: Zxid) -> bool {
+        assert!(last >= self.committed, "{last} is before what is decided, {}", self.committed);
+        while let Some(entry) = self.entries.back()
+            && entry.zxid > last
+        {
+            self.bytes -= entry.payload.len();
+            self.entries.pop_back();
+        }
+        self.persisted = self.persisted.min(self.last());
+        self.last() == last
+    }
+
+    /// The zxid before the first entry.
+    pub(super) const fn base(&self) -> Zxid {
+        self.base
+    }
+
+    pub(super) const fn committed(&self) -> Zxid {
+        self.committed
+    }
+
+    pub(super) const fn persisted(&self) -> Zxid {
+        self.persisted
+    }
+
+    /// Whether everything is durable.
+    pub(super) fn is_durable(&self) -> bool {
+        self.persisted == self.last()
+    }
+
+    /// Whether this transaction is here, or the one before all of them.
+    pub(super) fn knows(&self, zxid: Zxid) -> bool {
+        zxid == self.base || self.entries.binary_search_by_key(&zxid, |entry| entry.zxid).is_ok()
+    }
+
+    /// The entries behind a zxid.
+    pub(super) fn after(&self, zxid: Zxid) -> impl Iterator<Item = &Entry> + '_ {
+        let start = self.entries.partition_point(|entry| entry.zxid <= zxid);
+        self.entries.range(start..)
+    }
+
+    /// The first entry behind a zxid.
+    pub(super) fn next_after(&self, zxid: Zxid) -> Option<Zxid> {
+        self.after(zxid).next().map(|entry| entry.zxid)
+    }
+}

@@ -1,0 +1,169 @@
+//! Proposals, acknowledgements and decisions (ZK: `Leader.propose`, `processAck`, `tryToCommit`).
+
+use super::sync::proposal;
+use super::{Leader, Progress, Stage};
+use crate::types::{LinkId, ServerId, Zxid};
+use crate::zab::member::Core;
+use crate::zab::packet::{self, start_of};
+use crate::zab::{Action, Event, LinkError, Output, Serving};
+use bytes::Bytes;
+use jute::quorum::QuorumPacket;
+use std::collections::BTreeSet;
+
+/// The counter that no transaction gets: a new epoch begins instead.
+const LAST_COUNTER: u32 = u32::MAX;
+
+impl Leader {
+    /// The zxid of the next proposal. Once the epoch has none left the leader steps down.
+    pub(in crate::zab) fn next_zxid(&mut self, core: &Core) -> Option<Zxid> {
+        if self.stage != Stage::Leading {
+            return None;
+        }
+        let next = self.last_proposed(core).next();
+        if next.counter() == LAST_COUNTER {
+            self.quit = Some("has used up the zxids of its epoch");
+            return None;
+        }
+        Some(next)
+    }
+
+    /// Proposes a transaction, which the journal has already.
+    pub(in crate::zab) fn propose(
+        &mut self,
+        zxid: Zxid,
+        payload: &Bytes,
+        core: &Core,
+        out: &mut Vec<Output>,
+    ) {
+        for (link, learner) in &mut self.learners {
+            if learner.follows() && learner.is_forwarded() {
+                learner.awaited.get_or_insert((zxid, core.now));
+                out.push(Output::Do(Action::Send(*link, proposal(zxid, payload))));
+            }
+        }
+    }
+
+    /// A learner has stored something.
+    pub(super) fn acked(
+        &mut self,
+        link: LinkId,
+        packet: &QuorumPacket,
+        core: &mut Core,
+        out: &mut Vec<Output>,
+    ) -> Result<(), LinkError> {
+        let zxid = Zxid(packet.zxid);
+        let Some(learner) = self.learners.get_mut(&link) else { return Ok(()) };
+        if zxid == start_of(self.epoch) {
+            // The second one says that UPTODATE has arrived.
+            if learner.progress == Progress::Forwarding {
+                learner.progress = Progress::Synced;
+                let oldest = core.journal.next_after(core.journal.committed());
+                let oldest = oldest.filter(|_| learner.follows() && self.stage == Stage::Leading);
+                learner.awaited = oldest.map(|oldest| (oldest, core.now));
+                match self.stage {
+                    Stage::Leading => self.up_to_date(link, out),
+                    _ => self.establish(core, out),
+                }
+                self.decide(core, out);
+            }
+            return Ok(());
+        }
+        if zxid > core.journal.last() {
+            return Err(LinkError::Protocol(format!(
+                "{zxid} was acknowledged and the log ends with {}",
+                core.journal.last()
+            )));
+        }
+        // A learner stores in order: with this one it has all before it. Those of before 3.9.3 may
+        // say so before they acknowledge NEWLEADER.
+        learner.acked = learner.acked.max(zxid);
+        if learner.awaited.is_some_and(|(oldest, _)| oldest <= zxid) {
+            learner.awaited = core.journal.next_after(zxid).map(|oldest| (oldest, core.now));
+        }
+        self.decide(core, out);
+        Ok(())
+    }
+
+    /// Begins to lead once a quorum has this leader's log.
+    pub(super) fn establish(&mut self, core: &mut Core, out: &mut Vec<Output>) {
+        if self.stage != Stage::Syncing || !self.has_quorum(core) {
+            return;
+        }
+        self.stage = Stage::Leading;
+        core.journal.commit(self.history);
+        out.push(Output::Tell(Event::Serving(Serving::Leader(self.epoch))));
+        let synced = self.learners.iter().filter(|(_, learner)| learner.is_synced());
+        for link in synced.map(|(link, _)| *link).collect::<Vec<_>>() {
+            self.up_to_date(link, out);
+        }
+    }
+
+    fn up_to_date(&mut self, link: LinkId, out: &mut Vec<Output>) {
+        if let Some(learner) = self.learners.get_mut(&link) {
+            learner.progress = Progress::Serving;
+            let packet = packet::bare(packet::UP_TO_DATE, Zxid(-1));
+            out.push(Output::Do(Action::Send(link, packet)));
+        }
+    }
+
+    /// Decides what a quorum has stored: the newest transaction such that those who have it, and so
+    /// all before it, are a quorum.
+    pub(in crate::zab) fn decide(&mut self, core: &mut Core, out: &mut Vec<Output>) {
+        if self.stage != Stage::Leading || core.journal.committed() == core.journal.last() {
+            return;
+        }
+        let synced = self.learners.values().filter(|learner| learner.is_synced());
+        let mut stored: Vec<(Zxid, ServerId)> = synced
+            .filter_map(|learner| Some((learner.acked, learner.server()?)))
+            .chain([(core.journal.persisted(), core.options.me)])
+            .collect();
+        stored.sort_unstable_by(|a, b| b.cmp(a));
+        let mut by = BTreeSet::new();
+        let decided = stored.into_iter().find_map(|(zxid, server)| {
+            by.insert(server);
+            core.options.ensemble.is_quorum(&by).then_some(zxid)
+        });
+        if let Some(decided) = decided
+            && decided > core.journal.committed()
+        {
+            self.announce(decided, core, out);
+        }
+    }
+
+    fn announce(&mut self, decided: Zxid, core: &mut Core, out: &mut Vec<Output>) {
+        for (link, learner) in &self.learners {
+            if !learner.is_forwarded() {
+                continue;
+            }
+            let news = core.journal.after(core.journal.committed());
+            for entry in news.take_while(|entry| entry.zxid <= decided) {
+                let packet = if learner.follows() {
+                    packet::bare(packet::COMMIT, entry.zxid)
+                } else {
+                    packet::with_data(packet::INFORM, entry.zxid, entry.payload.clone())
+                };
+                out.push(Output::Do(Action::Send(*link, packet)));
+            }
+        }
+        core.journal.commit(decided);
+        while let Some((zxid, link)) = self.syncs.front().copied()
+            && zxid <= decided
+        {
+            self.syncs.pop_front();
+            send_sync(link, out);
+        }
+    }
+
+    /// Answers a SYNC behind everything that is outstanding.
+    pub(in crate::zab) fn sync(&mut self, link: LinkId, core: &Core, out: &mut Vec<Output>) {
+        if core.journal.committed() == core.journal.last() {
+            send_sync(link, out);
+        } else {
+            self.syncs.push_back((core.journal.last(), link));
+        }
+    }
+}
+
+fn send_sync(link: LinkId, out: &mut Vec<Output>) {
+    out.push(Output::Do(Action::Send(link, packet::bare(packet::SYNC, Zxid::ZERO))));
+}

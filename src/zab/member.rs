@@ -1,0 +1,378 @@
+//! A member of an ensemble: it looks for a leader, then leads or learns, and looks again.
+
+use super::election::{Election, ElectionOptions, Outcome};
+use super::journal::Journal;
+use super::leader::Leader;
+use super::learner::Learner;
+use super::{
+    Action, Epochs, Event, Found, Input, LinkError, Output, PeerOptions, PeerState, Report, Role,
+    Status,
+};
+use crate::types::{Epoch, LinkId, Moment, ServerId, Zxid};
+use bytes::Bytes;
+use jute::quorum::QuorumPacket;
+use std::collections::BTreeMap;
+
+/// Links that may wait until it is known who leads.
+const MAX_HELD: usize = 256;
+
+/// What every role needs.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) options: PeerOptions,
+    pub(super) epochs: Epochs,
+    saving: Option<Epochs>,
+    pub(super) journal: Journal,
+    pub(super) now: Moment,
+}
+
+impl Core {
+    /// Stores the promise to take part in an epoch.
+    pub(super) fn save_accepted(&mut self, accepted: Epoch, out: &mut Vec<Output>) {
+        self.save(Epochs { accepted, ..self.epochs }, out);
+    }
+
+    /// Stores that an epoch has been entered.
+    pub(super) fn save_current(&mut self, current: Epoch, out: &mut Vec<Output>) {
+        self.save(Epochs { current, ..self.epochs }, out);
+    }
+
+    fn save(&mut self, epochs: Epochs, out: &mut Vec<Output>) {
+        assert!(self.saving.is_none(), "epochs are stored one after the other");
+        assert!(epochs.accepted >= epochs.current, "{epochs:?}: entered and never promised");
+        self.saving = Some(epochs);
+        out.push(Output::Do(Action::SaveEpochs(epochs)));
+    }
+}
+
+#[derive(Debug)]
+enum State {
+    /// Whether the election has begun: it waits until everything in the log is durable, so that no
+    /// vote counts on what a crash could take away.
+    Looking {
+        begun: bool,
+    },
+    Leading(Leader),
+    Learning(Learner),
+}
+
+/// A learner that has connected before it was known who leads.
+#[derive(Debug)]
+struct Held {
+    since: Moment,
+    packet: Option<QuorumPacket>,
+}
+
+/// A member of an ensemble.
+#[derive(Debug)]
+pub(super) struct Member {
+    core: Core,
+    election: Election,
+    state: State,
+    held: BTreeMap<LinkId, Held>,
+    /// Clients are served.
+    serving: bool,
+    looking_since: Moment,
+    /// How long the last election took, in milliseconds.
+    election_ms: Option<u64>,
+    /// Scratch space for messages of the election.
+    votes: Vec<(ServerId, Bytes)>,
+}
+
+impl Member {
+    pub(super) fn new(options: PeerOptions, found: Found, now: Moment) -> Self {
+        let Found { epochs, applied, tail } = found;
+        let election = Election::new(ElectionOptions {
+            me: options.me,
+            ensemble: options.ensemble.clone(),
+            config: options.config.clone(),
+            notification_ms: options.notification_ms,
+        });
+        let journal = Journal::new(applied, tail, options.commit_log_count);
+        Self {
+            core: Core { options, epochs, saving: None, journal, now },
+            election,
+            state: State::Looking { begun: false },
+            held: BTreeMap::new(),
+            serving: false,
+            looking_since: now,
+            election_ms: None,
+            votes: Vec::new(),
+        }
+    }
+
+    pub(super) fn handle(&mut self, input: Input, now: Moment, out: &mut Vec<Output>) {
+        self.core.now = now;
+        match input {
+            Input::Notification(from, message) => self.notified(from, message, out),
+            Input::Accepted(link) => self.accepted(link, out),
+            Input::Packet(link, packet) => self.packet(link, packet, out),
+            Input::Closed(link) => self.closed(link, out),
+            Input::Dialed(link) => match &mut self.state {
+                State::Learning(learner) => learner.dialed(link, &self.core, out),
+                _ => close(link, LinkError::Role("does not follow"), out),
+            },
+            Input::DialFailed(server) => {
+                if let State::Learning(learner) = &mut self.state {
+                    learner.dial_failed(server);
+                }
+            }
+            Input::Persisted(zxid) => self.persisted(zxid, out),
+            Input::EpochsSaved => self.epochs_saved(out),
+            Input::LogRead(link, entries) => {
+                if let State::Leading(leader) = &mut self.state {
+                    leader.log_read(link, entries, &self.core, out);
+                }
+            }
+            Input::SnapshotSent(link, zxid) => {
+                if let State::Leading(leader) = &mut self.state {
+                    leader.snapshot_sent(link, zxid, &self.core, out);
+                }
+            }
+            Input::SnapshotReceived(link, zxid) => {
+                if let State::Learning(learner) = &mut self.state {
+                    learner.snapshot_received(link, zxid, &self.core);
+                }
+            }
+            Input::Tick => self.tick(out),
+        }
+        self.settle(out);
+    }
+
+    /// Whoever cannot go on in its role looks for a leader again.
+    fn settle(&mut self, out: &mut Vec<Output>) {
+        let why = match &mut self.state {
+            State::Leading(leader) => leader.quit().map(|why| {
+                leader.stop(why, out);
+                format!("this server led and {why}")
+            }),
+            State::Learning(learner) => learner.quit().map(str::to_owned).inspect(|_| {
+                learner.stop(out);
+            }),
+            State::Looking { .. } => None,
+        };
+        if let Some(why) = why {
+            out.push(Output::Do(Action::Report(Report::Looking(why))));
+            self.state = State::Looking { begun: false };
+            self.looking_since = self.core.now;
+            if std::mem::take(&mut self.serving) {
+                out.push(Output::Tell(Event::Halted));
+            }
+        }
+        self.begin_election(out);
+        self.note_serving(out);
+    }
+
+    fn begin_election(&mut self, out: &mut Vec<Output>) {
+        let State::Looking { begun } = &mut self.state else { return };
+        if *begun || !self.core.journal.is_durable() || self.core.saving.is_some() {
+            return;
+        }
+        *begun = true;
+        let (last, epoch) = (self.core.journal.last(), self.core.epochs.current);
+        self.election.start(last, epoch, self.core.now, &mut self.votes);
+        self.send_votes(out);
+    }
+
+    fn send_votes(&mut self, out: &mut Vec<Output>) {
+        let votes = self.votes.drain(..);
+        out.extend(votes.map(|(to, message)| Output::Do(Action::Notify(to, message))));
+    }
+
+    fn notified(&mut self, from: ServerId, message: Bytes, out: &mut Vec<Output>) {
+        let outcome = self.election.notified(from, message, self.core.now, &mut self.votes);
+        self.send_votes(out);
+        match outcome {
+            Ok(outcome) => self.elected(outcome, out),
+            Err(error) => {
+                let report = Report::BadNotification(from, error.to_string());
+                out.push(Output::Do(Action::Report(report)));
+            }
+        }
+    }
+
+    fn elected(&mut self, outcome: Option<Outcome>, out: &mut Vec<Output>) {
+        let Some(Outcome { leader, .. }) = outcome else { return };
+        let State::Looking { begun: true } = self.state else { return };
+        let took_ms = self.core.now.since(self.looking_since);
+        self.election_ms = Some(took_ms);
+        let last = self.core.journal.last();
+        if leader == self.core.options.me {
+            out.push(Output::Do(Action::Report(Report::Elected(took_ms, last))));
+            let mut leader = Leader::start(&mut self.core, out);
+            for (link, held) in std::mem::take(&mut self.held) {
+                leader.accept(link, &self.core);
+                if let Some(packet) = held.packet {
+                    leader.packet(link, packet, &mut self.core, out);
+                }
+            }
+            self.state = State::Leading(leader);
+        } else {
+            out.push(Output::Do(Action::Report(Report::Found(leader, took_ms, last))));
+            for link in std::mem::take(&mut self.held).into_keys() {
+                close(link, LinkError::Role("does not lead"), out);
+            }
+            self.state = State::Learning(Learner::start(leader, &self.core, out));
+        }
+    }
+
+    /// Other servers may find out before this one that it leads: they wait.
+    fn accepted(&mut self, link: LinkId, out: &mut Vec<Output>) {
+        match &mut self.state {
+            State::Leading(leader) => leader.accept(link, &self.core),
+            State::Looking { .. } if self.held.len() < MAX_HELD => {
+                self.held.insert(link, Held { since: self.core.now, packet: None });
+            }
+            _ => close(link, LinkError::Role("does not lead"), out),
+        }
+    }
+
+    fn packet(&mut self, link: LinkId, packet: QuorumPacket, out: &mut Vec<Output>) {
+        if let Some(held) = self.held.get_mut(&link) {
+            if held.packet.replace(packet).is_some() {
+                self.held.remove(&link);
+                let error = "a learner went on before it was answered".to_owned();
+                close(link, LinkError::Protocol(error), out);
+            }
+            return;
+        }
+        match &mut self.state {
+            State::Leading(leader) => leader.packet(link, packet, &mut self.core, out),
+            State::Learning(learner) => learner.packet(link, packet, &mut self.core, out),
+            State::Looking { .. } => {}
+        }
+    }
+
+    fn closed(&mut self, link: LinkId, out: &mut Vec<Output>) {
+        self.held.remove(&link);
+        match &mut self.state {
+            State::Leading(leader) => leader.closed(link, out),
+            State::Learning(learner) => learner.closed(link),
+            State::Looking { .. } => {}
+        }
+    }
+
+    fn persisted(&mut self, zxid: Zxid, out: &mut Vec<Output>) {
+        self.core.journal.persist(zxid);
+        match &mut self.state {
+            State::Leading(leader) => leader.decide(&mut self.core, out),
+            State::Learning(learner) => learner.persisted(&mut self.core, out),
+            State::Looking { .. } => {}
+        }
+    }
+
+    fn epochs_saved(&mut self, out: &mut Vec<Output>) {
+        let saved = self.core.saving.take();
+        self.core.epochs = saved.expect("epochs are stored because they were to be");
+        match &mut self.state {
+            State::Leading(leader) => leader.epochs_saved(&mut self.core, out),
+            State::Learning(learner) => learner.epochs_saved(&self.core, out),
+            State::Looking { .. } => {}
+        }
+    }
+
+    fn tick(&mut self, out: &mut Vec<Output>) {
+        let limit_ms = self.core.options.init_limit * self.core.options.tick_ms;
+        let now = self.core.now;
+        let late = |held: &Held| now.since(held.since) > limit_ms;
+        let late = self.held.iter().filter(|(_, held)| late(held)).map(|(link, _)| *link);
+        for link in late.collect::<Vec<_>>() {
+            self.held.remove(&link);
+            close(link, LinkError::Role("has found no leader"), out);
+        }
+        match &mut self.state {
+            State::Leading(leader) => leader.tick(&mut self.core, out),
+            State::Learning(learner) => learner.tick(&self.core),
+            State::Looking { .. } => {
+                let outcome = self.election.tick(now, &mut self.votes);
+                self.send_votes(out);
+                self.elected(outcome, out);
+            }
+        }
+    }
+
+    /// Tells other servers' elections who leads, once this server takes part in its epoch.
+    fn note_serving(&mut self, out: &mut Vec<Output>) {
+        let (state, epoch) = match &self.state {
+            State::Leading(leader) if leader.is_leading() => (PeerState::Leading, leader.epoch()),
+            State::Learning(learner) if learner.is_serving() => {
+                let follows = learner.follows();
+                let state = if follows { PeerState::Following } else { PeerState::Observing };
+                (state, learner.epoch())
+            }
+            _ => return,
+        };
+        if !std::mem::replace(&mut self.serving, true) {
+            self.election.established(state, epoch);
+            let took_ms = self.core.now.since(self.looking_since);
+            out.push(Output::Do(Action::Report(Report::Serving(epoch, took_ms))));
+        }
+    }
+
+    pub(super) fn next_zxid(&mut self) -> Option<Zxid> {
+        let State::Leading(leader) = &mut self.state else { return None };
+        leader.next_zxid(&self.core)
+    }
+
+    pub(super) fn propose(&mut self, zxid: Zxid, payload: Bytes, out: &mut Vec<Output>) {
+        let State::Leading(leader) = &mut self.state else { panic!("only a leader proposes") };
+        assert_eq!(leader.next_zxid(&self.core), Some(zxid), "zxids are given in order");
+        out.push(Output::Do(Action::Append(zxid, payload.clone())));
+        leader.propose(zxid, &payload, &self.core, out);
+        self.core.journal.append(zxid, payload);
+    }
+
+    pub(super) fn sync(&mut self, link: LinkId, out: &mut Vec<Output>) {
+        if let State::Leading(leader) = &mut self.state {
+            leader.sync(link, &self.core, out);
+        }
+    }
+
+    pub(super) fn replace_log(&mut self, applied: Zxid, tail: Vec<(Zxid, Bytes)>) {
+        self.core.journal = Journal::new(applied, tail, self.core.options.commit_log_count);
+    }
+
+    pub(super) fn has_decided(&self) -> bool {
+        self.core.journal.has_decided()
+    }
+
+    pub(super) fn commit_next(&mut self) -> Option<Zxid> {
+        self.core.journal.apply_next()
+    }
+
+    pub(super) const fn committed(&self) -> Zxid {
+        self.core.journal.committed()
+    }
+
+    pub(super) fn status(&self) -> Status {
+        let (role, learners) = match &self.state {
+            State::Looking { .. } => (Role::Looking, Vec::new()),
+            State::Leading(leader) => (Role::Leading, leader.learners(&self.core)),
+            State::Learning(learner) if learner.follows() => {
+                (Role::Following(learner.leader()), Vec::new())
+            }
+            State::Learning(learner) => (Role::Observing(learner.leader()), Vec::new()),
+        };
+        Status {
+            role,
+            serving: self.serving,
+            epochs: self.core.epochs,
+            last_logged: self.core.journal.last(),
+            committed: self.core.journal.committed(),
+            learners,
+            election_ms: self.election_ms,
+        }
+    }
+
+    pub(super) fn next_tick(&self) -> Option<Moment> {
+        match &self.state {
+            State::Looking { .. } => self.election.next_tick(),
+            State::Leading(leader) => Some(leader.next_tick()),
+            State::Learning(learner) => Some(learner.next_tick(&self.core)),
+        }
+    }
+}
+
+fn close(link: LinkId, why: LinkError, out: &mut Vec<Output>) {
+    out.push(Output::Do(Action::Close(link, why)));
+}

@@ -1,0 +1,151 @@
+//! Learners that lack something, or have too much.
+
+use super::*;
+
+/// Three servers of which the first is down while a few transactions are decided.
+fn behind(cluster: Cluster, transactions: usize) -> Cluster {
+    let mut cluster = cluster.start_all();
+    cluster.run(1000);
+    cluster.write_one("first");
+    cluster.crash(id(1));
+    for _ in 0..transactions {
+        cluster.write_one("later");
+    }
+    cluster.seen.clear();
+    cluster
+}
+
+#[test]
+fn from_memory() {
+    let mut cluster = behind(Cluster::new(3, 0), 5);
+    cluster.start(id(1));
+    cluster.run(1000);
+    cluster.check_equal();
+    assert!(cluster.saw(id(1), packet::DIFF));
+}
+
+#[test]
+fn from_the_log() {
+    let mut cluster = behind(Cluster::new(3, 0), 20);
+    restart_leader(&mut cluster);
+    cluster.start(id(1));
+    cluster.run(2000);
+    cluster.check_equal();
+    assert!(cluster.saw(id(1), packet::DIFF) && !cluster.saw(id(1), packet::SNAP));
+}
+
+#[test]
+fn from_a_snapshot() {
+    let mut cluster = behind(Cluster::new(3, 0), 20);
+    restart_leader(&mut cluster);
+    for server in [2, 3] {
+        cluster.server(id(server)).floor = zxid(1, 10);
+    }
+    cluster.start(id(1));
+    cluster.run(2000);
+    cluster.check_equal();
+    assert!(cluster.saw(id(1), packet::SNAP));
+    cluster.write_one("afterwards");
+    cluster.check_equal();
+}
+
+/// Both are started anew, so that they keep nothing of the log in memory.
+fn restart_leader(cluster: &mut Cluster) {
+    for server in [2, 3] {
+        cluster.crash(id(server));
+    }
+    for server in [2, 3] {
+        cluster.start(id(server));
+    }
+    cluster.run(2000);
+    cluster.seen.clear();
+}
+
+#[test]
+fn a_new_server_gets_everything() {
+    let mut cluster = behind(Cluster::new(3, 0), 3);
+    let first = cluster.server(id(1));
+    first.log.clear();
+    first.durable = 0;
+    first.applied.clear();
+    cluster.start(id(1));
+    cluster.run(1000);
+    cluster.check_equal();
+}
+
+#[test]
+fn what_only_a_dead_leader_has_is_cut_off() {
+    let mut cluster = Cluster::new(3, 0).start_all();
+    cluster.run(1000);
+    cluster.write_one("a");
+    cluster.cut(id(3), id(1));
+    cluster.cut(id(3), id(2));
+    cluster.propose(id(3), "lost");
+    cluster.run(0);
+    cluster.crash(id(3));
+    cluster.run(2000);
+    assert_eq!(cluster.leader(), id(2));
+    cluster.heal();
+    cluster.start(id(3));
+    cluster.run(2000);
+    cluster.check_equal();
+    assert!(cluster.saw(id(3), packet::TRUNC));
+    cluster.write_one("b");
+    cluster.check_equal();
+    assert_eq!(cluster.applied(id(3)), ["a", "b"]);
+}
+
+#[test]
+fn what_only_a_dead_leader_has_is_replaced_once_there_is_more() {
+    let mut cluster = Cluster::new(3, 0).start_all();
+    cluster.run(1000);
+    cluster.write_one("a");
+    cluster.cut(id(3), id(1));
+    cluster.cut(id(3), id(2));
+    cluster.propose(id(3), "lost");
+    cluster.run(0);
+    cluster.crash(id(3));
+    cluster.run(2000);
+    cluster.write_one("b");
+    cluster.heal();
+    cluster.start(id(3));
+    cluster.run(2000);
+    cluster.check_equal();
+    assert!(cluster.saw(id(3), packet::SNAP));
+}
+
+#[test]
+fn what_a_quorum_has_stored_survives_though_nobody_heard_that_it_was_decided() {
+    let mut cluster = Cluster::new(3, 0).start_all();
+    cluster.run(1000);
+    cluster.cut.extend([(id(1), id(3)), (id(2), id(3))]);
+    cluster.propose(id(3), "kept");
+    cluster.run(0);
+    assert!(cluster.history.is_empty());
+    cluster.crash(id(3));
+    cluster.heal();
+    cluster.run(2000);
+    assert_eq!(cluster.applied(id(1)), ["kept"]);
+    cluster.write_one("next");
+    cluster.start(id(3));
+    cluster.run(2000);
+    cluster.check_equal();
+}
+
+#[test]
+fn a_learner_that_joins_under_way_misses_nothing() {
+    let mut cluster = behind(Cluster::new(5, 0), 2);
+    for server in [2, 3, 4] {
+        cluster.stall(id(server));
+    }
+    cluster.propose(id(5), "outstanding");
+    cluster.start(id(1));
+    cluster.run(500);
+    assert!(cluster.server(id(1)).serving.is_some());
+    assert_eq!(cluster.applied(id(1)).last(), Some(&"later"), "two of five have stored it");
+    for server in [2, 3, 4] {
+        cluster.go_on(id(server));
+    }
+    cluster.run(0);
+    cluster.check_equal();
+}

@@ -1,0 +1,143 @@
+//! Leaders that are lost, links that break, and peers that do not keep to the protocol.
+
+use super::*;
+
+#[test]
+fn the_leader_is_lost_and_another_takes_over() {
+    let mut cluster = Cluster::new(3, 0).start_all();
+    cluster.run(1000);
+    cluster.write_one("a");
+    cluster.crash(id(3));
+    cluster.run(400);
+    assert_eq!(cluster.leader(), id(2));
+    assert_eq!(cluster.write_one("b"), zxid(2, 1));
+    assert_eq!(cluster.applied(id(1)), ["a", "b"]);
+}
+
+#[test]
+fn a_leader_without_a_quorum_steps_down() {
+    let mut cluster = Cluster::new(3, 0).start_all();
+    cluster.run(1000);
+    cluster.cut(id(3), id(1));
+    cluster.cut(id(3), id(2));
+    cluster.run(3 * TICK_MS * LIMIT);
+    assert_eq!(cluster.leader(), id(2));
+    assert!(cluster.server(id(3)).serving.is_none());
+    cluster.heal();
+    cluster.run(3000);
+    cluster.check_equal();
+}
+
+#[test]
+fn a_follower_whose_link_breaks_comes_back() {
+    let mut cluster = Cluster::new(3, 0).start_all();
+    cluster.run(1000);
+    cluster.write_one("a");
+    cluster.break_links(|link| link.learner == id(1));
+    cluster.write_one("b");
+    cluster.run(1000);
+    cluster.check_equal();
+    assert_eq!(cluster.server(id(3)).epochs.current, Epoch(1), "the leader goes on");
+}
+
+#[test]
+fn a_follower_that_stores_nothing_is_given_up() {
+    let mut cluster = Cluster::new(3, 0).start_all();
+    cluster.run(1000);
+    cluster.stall(id(1));
+    cluster.write_one("a");
+    cluster.run(2 * TICK_MS * LIMIT);
+    let learners = cluster.server(id(3)).peer.as_ref().expect("it is up").status().learners;
+    let servers: Vec<_> = learners.iter().map(|learner| learner.server).collect();
+    assert_eq!(servers, [id(2)]);
+    cluster.go_on(id(1));
+    cluster.run(3000);
+    cluster.check_equal();
+}
+
+#[test]
+fn a_vote_waits_until_the_log_is_durable() {
+    let mut cluster = Cluster::new(3, 0).start_all();
+    cluster.run(1000);
+    cluster.stall(id(1));
+    cluster.propose(id(3), "a");
+    cluster.run(0);
+    cluster.crash(id(3));
+    cluster.crash(id(2));
+    cluster.start(id(2));
+    cluster.run(2000);
+    assert!(cluster.leaders().is_empty(), "server 1 may not vote yet");
+    cluster.go_on(id(1));
+    cluster.run(2000);
+    assert_eq!(cluster.leaders().len(), 1);
+    assert_eq!(cluster.applied(id(1)), ["a"]);
+}
+
+#[test]
+fn a_link_breaks_with_whoever_breaks_the_protocol() {
+    let mut cluster = Cluster::new(3, 0).start_all();
+    cluster.run(1000);
+    for kind in [packet::COMMIT, packet::PROPOSAL, 17, 77] {
+        let links = cluster.links.iter();
+        let link = links.filter(|(_, link)| link.learner == id(1)).map(|(id, _)| *id).next_back();
+        let link = link.expect("server 1 follows");
+        let zxid = zxid(1, 9).0;
+        let wrong = QuorumPacket { kind, zxid, data: None, auth_info: None };
+        cluster.give(id(1), Input::Packet(link, wrong));
+        assert!(cluster.server(id(1)).serving.is_none(), "{kind} was taken");
+        cluster.run(2000);
+        cluster.check_equal();
+    }
+}
+
+#[test]
+fn strangers_on_the_quorum_port_do_no_harm() {
+    let mut cluster = Cluster::new(3, 0).start_all();
+    cluster.run(1000);
+    for (number, kind) in [(901, packet::PING), (902, 11), (903, 11)] {
+        let link = LinkId(number);
+        cluster.links.insert(link, Link { learner: id(77), leader: id(3) });
+        cluster.give(id(3), Input::Accepted(link));
+        let data = (number == 903).then(|| Bytes::from_static(&[0; 7]));
+        let garbage = QuorumPacket { kind, zxid: -5, data, auth_info: None };
+        let mut out = Vec::new();
+        let now = cluster.now;
+        let peer = cluster.server(id(3)).peer.as_mut().expect("it is up");
+        peer.handle(Input::Packet(link, garbage), now, &mut out);
+        assert!(matches!(out[0], Output::Do(Action::Close(closed, _)) if closed == link));
+        cluster.links.remove(&link);
+    }
+    cluster.write_one("a");
+    cluster.check_equal();
+}
+
+#[test]
+fn a_new_epoch_begins_when_zxids_run_out() {
+    let mut cluster = Cluster::new(3, 0);
+    for server in cluster.servers.values_mut() {
+        let before = (zxid(1, u32::MAX - 2), Bytes::from_static(b"before"));
+        server.log = vec![before.clone()];
+        server.durable = 1;
+        server.applied = vec![before];
+        server.epochs = Epochs { accepted: Epoch(1), current: Epoch(1) };
+    }
+    let mut cluster = cluster.start_all();
+    cluster.run(1000);
+    assert_eq!(cluster.write_one("a"), zxid(2, 1));
+    // As if the epoch had been used up already.
+    let leader = cluster.leader();
+    for server in cluster.servers.values_mut() {
+        let last = (zxid(2, u32::MAX - 1), Bytes::from_static(b"last"));
+        server.log.push(last.clone());
+        server.durable = server.log.len();
+        server.applied.push(last);
+    }
+    for server in cluster.servers.keys().copied().collect::<Vec<_>>() {
+        let applied = zxid(2, u32::MAX - 1);
+        cluster.server(server).peer.as_mut().expect("it is up").replace_log(applied, Vec::new());
+    }
+    assert_eq!(cluster.server(leader).peer.as_mut().expect("it is up").next_zxid(), None);
+    cluster.run(2000);
+    assert_eq!(cluster.write_one("b"), zxid(3, 1));
+    cluster.check_equal();
+}

@@ -1,0 +1,90 @@
+//! From the first vote to the first decisions.
+
+use super::*;
+
+#[test]
+fn three_servers_find_a_leader_and_decide() {
+    let mut cluster = Cluster::new(3, 0).start_all();
+    cluster.run(1000);
+    assert_eq!(cluster.leader(), id(3));
+    assert_eq!(cluster.write_one("a"), zxid(1, 1));
+    assert_eq!(cluster.write_one("b"), zxid(1, 2));
+    cluster.check_equal();
+    assert_eq!(cluster.applied(id(1)), ["a", "b"]);
+}
+
+#[test]
+fn observers_learn_and_do_not_vote() {
+    let mut cluster = Cluster::new(3, 1).start_all();
+    cluster.run(1000);
+    cluster.write_one("a");
+    cluster.check_equal();
+    assert!(cluster.saw(id(4), packet::INFORM));
+    assert!(!cluster.saw(id(4), packet::COMMIT));
+    cluster.crash(id(1));
+    cluster.crash(id(2));
+    cluster.run(3000);
+    assert!(cluster.leaders().is_empty(), "an observer is no part of a quorum");
+}
+
+#[test]
+fn one_voter_leads_alone() {
+    let mut cluster = Cluster::new(1, 1).start_all();
+    cluster.run(1000);
+    cluster.write_one("a");
+    cluster.check_equal();
+}
+
+#[test]
+fn nothing_is_decided_before_a_quorum_has_stored_it() {
+    let mut cluster = Cluster::new(3, 0).start_all();
+    cluster.run(1000);
+    for server in [1, 2] {
+        cluster.stall(id(server));
+    }
+    cluster.propose(id(3), "a");
+    cluster.run(100);
+    assert!(cluster.history.is_empty());
+    cluster.go_on(id(1));
+    cluster.run(0);
+    assert_eq!(cluster.applied(id(3)), ["a"]);
+    assert_eq!(cluster.applied(id(1)), ["a"]);
+    assert!(cluster.applied(id(2)).is_empty(), "it has not stored it itself");
+    cluster.go_on(id(2));
+    cluster.run(0);
+    cluster.check_equal();
+}
+
+#[test]
+fn a_leader_whose_disk_stalls_gets_no_reply_but_followers_do() {
+    let mut cluster = Cluster::new(3, 0).start_all();
+    cluster.run(1000);
+    cluster.stall(id(3));
+    cluster.propose(id(3), "a");
+    cluster.run(0);
+    assert_eq!(cluster.applied(id(1)), ["a"]);
+    assert!(cluster.applied(id(3)).is_empty());
+}
+
+#[test]
+fn a_sync_comes_behind_what_was_outstanding() {
+    let mut cluster = Cluster::new(3, 0).start_all();
+    cluster.run(1000);
+    let link = cluster.links.iter().find(|(_, link)| link.learner == id(1)).map(|(id, _)| *id);
+    let link = link.expect("server 1 follows");
+    cluster.stall(id(1));
+    cluster.stall(id(2));
+    cluster.propose(id(3), "a");
+    let mut out = Vec::new();
+    cluster.server(id(3)).peer.as_mut().expect("it is up").sync(link, &mut out);
+    cluster.carry_out(id(3), out);
+    cluster.run(0);
+    assert!(!cluster.saw(id(1), packet::SYNC));
+    cluster.go_on(id(2));
+    cluster.run(0);
+    let to_first: Vec<i32> =
+        cluster.seen.iter().filter(|(to, _)| *to == id(1)).map(|(_, kind)| *kind).collect();
+    let commit = to_first.iter().rposition(|kind| *kind == packet::COMMIT);
+    let sync = to_first.iter().rposition(|kind| *kind == packet::SYNC);
+    assert!(sync > commit && commit.is_some(), "{to_first:?}");
+}
