@@ -229,7 +229,14 @@ impl Leader {
 
     fn prepare(&mut self, session: SessionId, identities: &[Id], request: &Request) -> Transaction {
         self.zxid = self.zxid.next();
-        let request = WriteRequest { session, cxid: Xid(1), request, identities, owner: None };
+        let request = WriteRequest {
+            session,
+            cxid: Xid(1),
+            request,
+            identities,
+            owner: None,
+            may_be_local: false,
+        };
         let wall = 50 * self.zxid.0;
         let txn = self.prep.prepare(&self.tree, &self.sessions, &request, self.zxid, wall);
         self.pending.push_back(txn.clone());

@@ -1,5 +1,6 @@
 //! The brain on a bench: a tree, watches, and a log that is durable when the test says so.
 
+mod ensemble;
 mod order;
 mod queries;
 mod reaper;
@@ -8,8 +9,8 @@ mod sessions;
 mod watching;
 
 use super::{
-    ClientRequest, CloseReason, Effect, Handshake, Identities, Input, ReaperOptions, Replica,
-    ReplicaOptions,
+    ClientRequest, CloseReason, Effect, Handshake, Identities, Input, LocalSessions, ReaperOptions,
+    Recovered, Replica, ReplicaOptions,
 };
 use crate::prep::PrepOptions;
 use crate::proto::{CreateOp, EventType, MultiOp, MultiRequest, OpCode, Request, Welcome};
@@ -86,76 +87,34 @@ struct Bench {
     /// What was appended and is not durable.
     unsynced: Vec<Zxid>,
     log: Vec<(Zxid, Bytes)>,
+    eyes: Eyes,
+}
+
+/// What clients see of what they are sent.
+#[derive(Default)]
+struct Eyes {
     welcomed: Set<ConnId>,
     seen: Vec<(ConnId, Seen)>,
 }
 
-fn options() -> ReplicaOptions {
-    ReplicaOptions {
-        server_id: ServerId(1),
-        tick_ms: TICK_MS,
-        prep: PrepOptions {
-            extended_types: ExtendedTypes::On,
-            standalone: true,
-            ..PrepOptions::default()
-        },
-        max_watches: MAX_WATCHES,
-        reaper: ReaperOptions {
-            check_interval_ms: CHECK_MS,
-            max_per_minute: 12,
-            max_never_used_ms: NEVER_USED_MS,
-        },
-    }
-}
-
-const TREE: TreeOptions = TreeOptions { extended_types: ExtendedTypes::On, digest: true };
-
-impl Bench {
-    fn new() -> Self {
-        Self::with(Tree::new(TREE), Vec::new())
-    }
-
-    fn with(tree: Tree, found: Vec<(SessionId, i32)>) -> Self {
-        let now = Now { wall: 1_700_000_000_000, mono: Moment(500) };
-        Self {
-            replica: Replica::new(options(), &tree, found, Vec::new(), now),
-            tree,
-            watches: Watches::new(),
-            now,
-            unsynced: Vec::new(),
-            log: Vec::new(),
-            welcomed: Set::default(),
-            seen: Vec::new(),
-        }
-    }
-
-    fn input(&mut self, input: Input) {
-        let mut effects = Vec::new();
-        self.replica.handle(&self.tree, &mut self.watches, input, self.now, &mut effects);
-        self.carry_out(effects);
-    }
-
-    fn carry_out(&mut self, effects: Vec<Effect>) {
-        for effect in effects {
-            match effect {
-                Effect::Quorum(zab::Action::Append(zxid, payload)) => {
-                    self.unsynced.push(zxid);
-                    self.log.push((zxid, payload));
-                }
-                Effect::Quorum(action) => panic!("a server alone has nobody to {action:?}"),
-                Effect::Established { conn, session, timeout_ms, frame } => {
-                    let seen = self.read(conn, frame);
-                    let expected = Seen::Welcome(session, timeout_ms, password(session).to_vec());
-                    assert_eq!(seen, [expected]);
-                    self.seen.extend(seen.into_iter().map(|seen| (conn, seen)));
-                }
-                Effect::Reply(conn, frame) | Effect::Notify(conn, frame) => {
-                    let seen = self.read(conn, frame);
-                    self.seen.extend(seen.into_iter().map(|seen| (conn, seen)));
-                }
-                Effect::Close(conn, why) => self.seen.push((conn, Seen::Closed(why))),
+impl Eyes {
+    /// A client gets something, if it is for one; what is not comes back.
+    fn take_in(&mut self, effect: Effect) -> Option<zab::Action> {
+        match effect {
+            Effect::Quorum(action) => return Some(action),
+            Effect::Established { conn, session, timeout_ms, frame } => {
+                let seen = self.read(conn, frame);
+                let expected = Seen::Welcome(session, timeout_ms, password(session).to_vec());
+                assert_eq!(seen, [expected]);
+                self.seen.extend(seen.into_iter().map(|seen| (conn, seen)));
             }
+            Effect::Reply(conn, frame) | Effect::Notify(conn, frame) => {
+                let seen = self.read(conn, frame);
+                self.seen.extend(seen.into_iter().map(|seen| (conn, seen)));
+            }
+            Effect::Close(conn, why) => self.seen.push((conn, Seen::Closed(why))),
         }
+        None
     }
 
     /// Reads frames as the client at the other end does.
@@ -184,6 +143,74 @@ impl Bench {
         seen
     }
 
+    /// What a client has seen since the last time.
+    fn seen(&mut self, conn: ConnId) -> Vec<Seen> {
+        let (its, others) =
+            std::mem::take(&mut self.seen).into_iter().partition(|(whose, _)| *whose == conn);
+        self.seen = others;
+        let its: Vec<(ConnId, Seen)> = its;
+        its.into_iter().map(|(_, seen)| seen).collect()
+    }
+}
+
+fn options() -> ReplicaOptions {
+    ReplicaOptions {
+        server_id: ServerId(1),
+        tick_ms: TICK_MS,
+        prep: PrepOptions {
+            extended_types: ExtendedTypes::On,
+            standalone: true,
+            ..PrepOptions::default()
+        },
+        local_sessions: LocalSessions::Off,
+        max_watches: MAX_WATCHES,
+        reaper: ReaperOptions {
+            check_interval_ms: CHECK_MS,
+            max_per_minute: 12,
+            max_never_used_ms: NEVER_USED_MS,
+        },
+    }
+}
+
+const TREE: TreeOptions = TreeOptions { extended_types: ExtendedTypes::On, digest: true };
+
+impl Bench {
+    fn new() -> Self {
+        Self::with(Tree::new(TREE), Vec::new())
+    }
+
+    fn with(tree: Tree, found: Vec<(SessionId, i32)>) -> Self {
+        let now = Now { wall: 1_700_000_000_000, mono: Moment(500) };
+        Self {
+            replica: Replica::new(options(), &tree, found, Vec::new(), now),
+            tree,
+            watches: Watches::new(),
+            now,
+            unsynced: Vec::new(),
+            log: Vec::new(),
+            eyes: Eyes::default(),
+        }
+    }
+
+    fn input(&mut self, input: Input) {
+        let mut effects = Vec::new();
+        self.replica.handle(&self.tree, &mut self.watches, input, self.now, &mut effects);
+        self.carry_out(effects);
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match self.eyes.take_in(effect) {
+                Some(zab::Action::Append(zxid, payload)) => {
+                    self.unsynced.push(zxid);
+                    self.log.push((zxid, payload));
+                }
+                Some(action) => panic!("a server alone has nobody to {action:?}"),
+                None => {}
+            }
+        }
+    }
+
     /// Makes everything durable and applies it.
     fn sync(&mut self) {
         self.sync_some(self.unsynced.len());
@@ -204,11 +231,7 @@ impl Bench {
 
     /// What a client has seen since the last time.
     fn seen(&mut self, conn: ConnId) -> Vec<Seen> {
-        let (its, others) =
-            std::mem::take(&mut self.seen).into_iter().partition(|(whose, _)| *whose == conn);
-        self.seen = others;
-        let its: Vec<(ConnId, Seen)> = its;
-        its.into_iter().map(|(_, seen)| seen).collect()
+        self.eyes.seen(conn)
     }
 
     /// The xids and errors of the replies that a client has seen; it has seen nothing else.
