@@ -67,7 +67,12 @@ impl Replica {
             Event::Dropped(last) => {
                 while self.proposals.pop_back_if(|proposal| proposal.zxid > last).is_some() {}
             }
-            Event::Serving(serving) => self.next_stance = Some(serving),
+            Event::Serving(serving) => {
+                if self.is_read_only() {
+                    self.halt(out);
+                }
+                self.next_stance = Some(serving);
+            }
             Event::Halted => self.halt(out),
             Event::Client(link, packet) => self.handle_client(tree, link, packet, now, out),
             Event::LearnerGone(link) => self.forget_learner(link),
@@ -103,7 +108,7 @@ impl Replica {
                 self.handle_leader(link, packet, now, out);
             }
             // From a leader that is none any more.
-            (Stance::Idle | Stance::Learning(_), _) => {}
+            (Stance::Idle | Stance::Learning(_) | Stance::ReadOnly, _) => {}
         }
     }
 
@@ -141,7 +146,7 @@ impl Replica {
     }
 
     /// Clients can no longer be served. What was proposed may be decided all the same.
-    fn halt(&mut self, out: &mut Vec<Effect>) {
+    pub(super) fn halt(&mut self, out: &mut Vec<Effect>) {
         self.stance = Stance::Idle;
         self.next_stance = None;
         self.early.clear();

@@ -35,7 +35,9 @@ impl Replica {
             out.push(Effect::Close(conn, CloseReason::ZxidAhead));
             return;
         }
-        if handshake.session == SessionId(0) {
+        if self.stance == Stance::ReadOnly {
+            self.connect_read_only(conn, handshake, identities, now, out);
+        } else if handshake.session == SessionId(0) {
             self.open(tree, conn, handshake, identities, now, out);
         } else {
             self.reopen(conn, handshake, identities, now, out);
@@ -51,11 +53,7 @@ impl Replica {
         now: Now,
         out: &mut Vec<Effect>,
     ) {
-        let mut session = self.session_ids.next();
-        // The clock that ids come from may have been set back.
-        while self.sessions.get(session).is_some() || self.locals.contains(session) {
-            session = self.session_ids.next();
-        }
+        let session = self.new_session();
         let Handshake { timeout_ms, read_only, .. } = *handshake;
         self.attach(conn, session, timeout_ms, identities, out);
         let opening = Opening { conn, timeout_ms, read_only };
@@ -71,6 +69,16 @@ impl Replica {
         let origin = Origin::Handshake { conn, timeout_ms, read_only };
         let wish = Wish { session, xid: SERVER_XID, request: &request, identities: &[], origin };
         self.propose(tree, wish, now);
+    }
+
+    /// An id that no session has. The clock that ids come from may have been set back.
+    pub(super) fn new_session(&mut self) -> SessionId {
+        loop {
+            let session = self.session_ids.next();
+            if self.sessions.get(session).is_none() && !self.locals.contains(session) {
+                return session;
+            }
+        }
     }
 
     fn reopen(
@@ -147,6 +155,7 @@ impl Replica {
         }
         self.sessions.set_owner(session, Some(Owner::Local(conn)));
         self.hear_of(session, timeout_ms, now);
+        let read_only = read_only.map(|_| self.is_read_only());
         let frame = frames::welcome(session, timeout_ms, read_only);
         out.push(Effect::Established { conn, session, timeout_ms, frame });
     }
@@ -230,6 +239,7 @@ impl Replica {
     pub(super) fn handle_tick(&mut self, tree: &Tree, now: Now, out: &mut Vec<Effect>) {
         self.zab.handle(zab::Input::Tick, now.mono, &mut self.outputs);
         self.expire_locals(now, out);
+        self.watch_leader(now);
         if self.stance != Stance::Deciding {
             return;
         }
@@ -267,7 +277,10 @@ impl Replica {
         let own = (self.stance == Stance::Deciding).then_some(self.next_reaping);
         let expiry = own.and_then(|_| self.sessions.next_expiry());
         let locals = self.locals.next_expiry();
-        let due = [own, expiry, locals, self.zab.next_tick()].into_iter().flatten().min();
+        let due = [own, expiry, locals, self.read_only_from(), self.zab.next_tick()]
+            .into_iter()
+            .flatten()
+            .min();
         due.unwrap_or(Moment(u64::MAX))
     }
 }

@@ -132,7 +132,7 @@ impl Replica {
     ) {
         self.locals.remove(session);
         match self.stance {
-            Stance::Idle => {}
+            Stance::Idle | Stance::ReadOnly => {}
             Stance::Learning(link) => send_open(link, session, timeout_ms, out),
             Stance::Deciding => {
                 // From now on it may expire like those that all know.

@@ -24,6 +24,7 @@ mod lifecycle;
 mod local_sessions;
 mod notices;
 mod packets;
+mod read_only;
 mod reads;
 mod recovery;
 mod replies;
@@ -65,6 +66,8 @@ pub struct ReplicaOptions {
     /// Whether new sessions are known to this server alone. A server that is no part of an ensemble
     /// knows no difference.
     pub local_sessions: LocalSessions,
+    /// Whether clients that do not mind are served without a quorum (`readonlymode.enabled`).
+    pub read_only_mode: bool,
     /// How many watches a connection may have.
     pub max_watches: usize,
     /// How containers and TTL znodes are removed.
@@ -136,6 +139,8 @@ enum Stance {
     Deciding,
     /// As a follower or an observer: writes go to the leader by this link.
     Learning(LinkId),
+    /// Without a leader: reads are answered from what there is.
+    ReadOnly,
 }
 
 /// Sessions that began or ended since they were last asked for, with the timeout in milliseconds
@@ -183,6 +188,8 @@ pub struct Replica {
     homes: Map<SessionId, ConnId>,
     errands: Errands,
     locals: Locals,
+    /// Since when there has been no leader.
+    leaderless: Option<Moment>,
     /// Packets of learners that have come before this server was ready to lead.
     early: VecDeque<(LinkId, QuorumPacket)>,
     session_changes: SessionChanges,
@@ -266,6 +273,7 @@ impl Replica {
             homes: Map::default(),
             errands: Errands::default(),
             locals: Locals::new(options.local_sessions, options.tick_ms),
+            leaderless: None,
             early: VecDeque::new(),
             session_changes,
             expired: 0,
@@ -334,9 +342,10 @@ impl Replica {
             Input::Tick => self.handle_tick(tree, now, out),
         }
         self.carry_over(tree, now, out);
+        self.leave_read_only(out);
     }
 
-    /// Whether clients are served.
+    /// Whether clients are served, be it read-only.
     #[must_use]
     pub fn is_serving(&self) -> bool {
         self.stance != Stance::Idle

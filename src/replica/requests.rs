@@ -2,6 +2,7 @@
 
 use super::clients::Waiting;
 use super::local_sessions::Need;
+use super::read_only::refuse_write;
 use super::{ClientRequest, Effect, Origin, Proposal, Replica, Stance, Wish};
 use crate::prep::WriteRequest;
 use crate::proto::OpCode;
@@ -26,7 +27,9 @@ impl Replica {
             return;
         }
         let mut is_for_all = true;
-        if self.locals.are_enabled() {
+        if self.stance == Stance::ReadOnly {
+            refuse_write(&mut request);
+        } else if self.locals.are_enabled() {
             match self.locals.need_of(session, &request) {
                 Need::Nothing => {}
                 Need::Upgrade(timeout_ms) => {
@@ -48,7 +51,7 @@ impl Replica {
             Stance::Deciding if is_for_all && request.is_proposed() => {
                 self.decide(tree, conn, session, request, now);
             }
-            Stance::Idle | Stance::Deciding | Stance::Learning(_) => {
+            Stance::Idle | Stance::ReadOnly | Stance::Deciding | Stance::Learning(_) => {
                 self.answer_in_turn(tree, watches, conn, request, out);
             }
         }
@@ -60,7 +63,7 @@ impl Replica {
             return true;
         }
         match self.stance {
-            Stance::Idle => false,
+            Stance::Idle | Stance::ReadOnly => false,
             Stance::Deciding => self.sessions.touch(session, timeout_ms, now.mono),
             Stance::Learning(_) => {
                 self.errands.touch(session, timeout_ms);

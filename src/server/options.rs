@@ -88,6 +88,7 @@ pub(crate) fn replica(config: &Config, auth: AuthOptions) -> ReplicaOptions {
             auth,
         },
         local_sessions: local_sessions(config),
+        read_only_mode: config.read_only_mode,
         max_watches: MAX_WATCHES,
         reaper: ReaperOptions {
             check_interval_ms: check_interval_ms.into(),

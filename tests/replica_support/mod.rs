@@ -113,6 +113,7 @@ fn options() -> ReplicaOptions {
             ..PrepOptions::default()
         },
         local_sessions: LocalSessions::Off,
+        read_only_mode: false,
         max_watches: 1000,
         reaper: ReaperOptions {
             check_interval_ms: 3000,

@@ -94,6 +94,8 @@ struct Bench {
 #[derive(Default)]
 struct Eyes {
     welcomed: Set<ConnId>,
+    /// Those who have been told that the server is in read-only mode.
+    read_only: Set<ConnId>,
     seen: Vec<(ConnId, Seen)>,
 }
 
@@ -124,7 +126,11 @@ impl Eyes {
             let length = usize::try_from(bytes.get_i32()).expect("lengths are not negative");
             let mut input = Decoder::new(bytes.split_to(length));
             if self.welcomed.insert(conn) {
-                let Welcome { response, .. } = Decode::decode(&mut input).expect("a welcome");
+                let Welcome { response, read_only } =
+                    Decode::decode(&mut input).expect("a welcome");
+                if read_only == Some(true) {
+                    self.read_only.insert(conn);
+                }
                 let password = response.passwd.expect("a password").to_vec();
                 let session = SessionId(response.session_id);
                 seen.push(Seen::Welcome(session, response.time_out, password));
@@ -163,6 +169,7 @@ fn options() -> ReplicaOptions {
             ..PrepOptions::default()
         },
         local_sessions: LocalSessions::Off,
+        read_only_mode: false,
         max_watches: MAX_WATCHES,
         reaper: ReaperOptions {
             check_interval_ms: CHECK_MS,

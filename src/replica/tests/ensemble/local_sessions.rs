@@ -3,6 +3,10 @@
 use super::*;
 use crate::tree::{Transaction, Txn};
 
+fn cluster(local_sessions: LocalSessions) -> Cluster {
+    Cluster::with(3, ReplicaOptions { local_sessions, ..options() })
+}
+
 /// The transactions that begin or end sessions, in a server's log.
 fn session_txns(cluster: &mut Cluster, at: ServerId) -> usize {
     let log = cluster.at(at).log.iter();
@@ -19,7 +23,7 @@ fn both(cluster: &Cluster) -> [ServerId; 2] {
 
 #[test]
 fn a_local_session_writes_and_ends_without_transactions_of_its_own() {
-    let mut cluster = Cluster::with(3, LocalSessions::Fixed);
+    let mut cluster = cluster(LocalSessions::Fixed);
     for at in both(&cluster) {
         let conn = cluster.connect(at, fresh());
         // Nothing has to arrive anywhere.
@@ -41,7 +45,7 @@ fn a_local_session_writes_and_ends_without_transactions_of_its_own() {
 
 #[test]
 fn a_local_session_owns_nothing() {
-    let mut cluster = Cluster::with(3, LocalSessions::Fixed);
+    let mut cluster = cluster(LocalSessions::Fixed);
     for at in both(&cluster) {
         let (conn, _) = cluster.open(at);
         let ephemeral = MultiOp::Create(create_op("/m", 1));
@@ -58,7 +62,7 @@ fn a_local_session_owns_nothing() {
 
 #[test]
 fn an_ephemeral_makes_a_session_known_to_all() {
-    let mut cluster = Cluster::with(3, LocalSessions::Upgradable);
+    let mut cluster = cluster(LocalSessions::Upgradable);
     for at in both(&cluster) {
         let (conn, session) = cluster.open(at);
         let path = format!("/{at}");
@@ -88,7 +92,7 @@ fn an_ephemeral_makes_a_session_known_to_all() {
 
 #[test]
 fn a_local_session_expires_where_it_is() {
-    let mut cluster = Cluster::with(3, LocalSessions::Fixed);
+    let mut cluster = cluster(LocalSessions::Fixed);
     for at in both(&cluster) {
         let (living, _) = cluster.open(at);
         let (silent, session) = cluster.open(at);
@@ -105,7 +109,7 @@ fn a_local_session_expires_where_it_is() {
 
 #[test]
 fn a_local_session_goes_on_at_its_own_server_alone() {
-    let mut cluster = Cluster::with(3, LocalSessions::Fixed);
+    let mut cluster = cluster(LocalSessions::Fixed);
     let [leader, follower] = both(&cluster);
     for (at, other) in [(leader, follower), (follower, leader)] {
         let (old, session) = cluster.open(at);
@@ -123,7 +127,7 @@ fn a_local_session_goes_on_at_its_own_server_alone() {
 
 #[test]
 fn local_sessions_end_with_their_servers_role() {
-    let mut cluster = Cluster::with(3, LocalSessions::Upgradable);
+    let mut cluster = cluster(LocalSessions::Upgradable);
     let (old, at) = (cluster.leader(), cluster.follower());
     let (conn, session) = cluster.open(at);
     cluster.crash(old);

@@ -2,6 +2,7 @@
 //! are as slow as the test wants.
 
 mod local_sessions;
+mod read_only;
 mod sessions;
 mod writes;
 
@@ -51,7 +52,7 @@ enum Mail {
 struct Cluster {
     servers: BTreeMap<ServerId, Server>,
     ensemble: Ensemble,
-    local_sessions: LocalSessions,
+    options: ReplicaOptions,
     /// Learner and leader of each link.
     links: BTreeMap<LinkId, (ServerId, ServerId)>,
     mail: VecDeque<Mail>,
@@ -65,16 +66,19 @@ struct Cluster {
 impl Cluster {
     /// Voters 1 to `voters` and an observer behind them, which have found a leader.
     fn new(voters: i64) -> Self {
-        Self::with(voters, LocalSessions::Off)
+        Self::with(voters, options())
     }
 
-    fn with(voters: i64, local_sessions: LocalSessions) -> Self {
+    fn with(voters: i64, options: ReplicaOptions) -> Self {
         let ids = (1..=voters).map(ServerId).collect();
         let ensemble = Ensemble::majority(ids, [ServerId(voters + 1)].into());
         let mut cluster = Self {
             servers: BTreeMap::new(),
             ensemble,
-            local_sessions,
+            options: ReplicaOptions {
+                prep: PrepOptions { standalone: false, ..options.prep },
+                ..options
+            },
             links: BTreeMap::new(),
             mail: VecDeque::new(),
             packets: Vec::new(),
@@ -119,9 +123,7 @@ impl Cluster {
             commit_log_count: 500,
             notification_ms: (200, 60_000),
         };
-        let prep = PrepOptions { standalone: false, ..options().prep };
-        let local_sessions = self.local_sessions;
-        let options = ReplicaOptions { server_id: me, prep, local_sessions, ..options() };
+        let options = ReplicaOptions { server_id: me, ..self.options.clone() };
         let now = self.now;
         let server = self.at(me);
         let mut recovery = Recovery::member(TREE, Zxid::ZERO);
