@@ -79,7 +79,7 @@ impl Replica {
 
     /// The tree of what this server proposes is the one it predicts. Other servers are known to
     /// make mistakes about theirs: what they predict is a hint.
-    fn compare_digests(&mut self, tree: &Tree, txn: &Transaction, origin: Origin) {
+    pub(super) fn compare_digests(&mut self, tree: &Tree, txn: &Transaction, origin: Origin) {
         let Some(digest) = txn.digest.as_ref().filter(|_| self.options.prep.digest) else { return };
         let (zxid, found, expected) = (Zxid(txn.header.zxid), tree.digest(), digest.tree_digest);
         if origin != Origin::Elsewhere {

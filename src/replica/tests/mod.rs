@@ -9,8 +9,8 @@ mod sessions;
 mod watching;
 
 use super::{
-    ClientRequest, CloseReason, Effect, Handshake, Identities, Input, LocalSessions, ReaperOptions,
-    Recovered, Replica, ReplicaOptions,
+    ClientRequest, CloseReason, DigestMismatch, Effect, Handshake, Identities, Input,
+    LocalSessions, ReaperOptions, Recovered, Replica, ReplicaOptions,
 };
 use crate::prep::PrepOptions;
 use crate::proto::{CreateOp, EventType, MultiOp, MultiRequest, OpCode, Request, Welcome};

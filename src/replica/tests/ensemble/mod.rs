@@ -1,6 +1,7 @@
 //! Three brains and their connections: packets arrive in the order in which they were sent, disks
 //! are as slow as the test wants.
 
+mod faults;
 mod local_sessions;
 mod read_only;
 mod sessions;
