@@ -44,7 +44,9 @@ use crate::prep::{Prep, PrepOptions};
 use crate::proto::Request;
 use crate::session::{Owner, SessionIds, Sessions};
 use crate::tree::{Change, Transaction, Tree};
-use crate::types::{ConnId, ErrorCode, Id, LinkId, Map, Moment, Now, ServerId, SessionId, Zxid};
+use crate::types::{
+    ConnId, ErrorCode, Id, LinkId, Map, Moment, Now, ServerId, SessionId, Set, Zxid,
+};
 use crate::watch::{Notice, Watches};
 use crate::zab::{self, Epochs, Found, Peer, PeerOptions};
 use bytes::Bytes;
@@ -188,6 +190,8 @@ pub struct Replica {
     homes: Map<SessionId, ConnId>,
     errands: Errands,
     locals: Locals,
+    /// Sessions in the table whose begin has only been proposed.
+    uncommitted: Set<SessionId>,
     /// Since when there has been no leader.
     leaderless: Option<Moment>,
     /// Packets of learners that have come before this server was ready to lead.
@@ -272,6 +276,7 @@ impl Replica {
             clients: Map::default(),
             homes: Map::default(),
             errands: Errands::default(),
+            uncommitted: Set::default(),
             locals: Locals::new(options.local_sessions, options.tick_ms),
             leaderless: None,
             early: VecDeque::new(),

@@ -48,6 +48,7 @@ impl Replica {
             Stance::Learning(link) if is_for_all && request.is_for_brain() => {
                 self.hand_on(link, conn, request, out);
             }
+            Stance::Deciding if self.must_wait(&request) => self.wait_for_sync(conn, request),
             Stance::Deciding if is_for_all && request.is_proposed() => {
                 self.decide(tree, conn, session, request, now);
             }
@@ -70,6 +71,19 @@ impl Replica {
                 true
             }
         }
+    }
+
+    /// Whether a sync of a client of this server must wait: what is decided may be known to clients
+    /// of other servers and not be durable here.
+    fn must_wait(&self, request: &ClientRequest) -> bool {
+        let is_sync = request.op == OpCode::Sync && request.request.is_ok();
+        is_sync && self.applied < self.zab.committed()
+    }
+
+    fn wait_for_sync(&mut self, conn: ConnId, request: ClientRequest) {
+        let Some(client) = self.clients.get_mut(&conn) else { return };
+        client.waiting.push_back(Waiting::Sync(request));
+        self.errands.wait_until(self.zab.committed(), conn);
     }
 
     /// Answers a request as soon as everything before it is answered.
