@@ -2,8 +2,8 @@
 
 use super::super::super::Origin;
 use super::*;
-use crate::tree::{Transaction, Txn};
-use jute::txn::{TxnDigest, TxnHeader};
+use crate::tree::Transaction;
+use bytes::BufMut;
 
 /// The link by which a server follows, and whom.
 fn link_of(cluster: &Cluster, learner: ServerId) -> (LinkId, ServerId) {
@@ -16,10 +16,21 @@ fn packet(kind: i32, zxid: i64, data: Option<&[u8]>) -> QuorumPacket {
     QuorumPacket { kind, zxid, data: data.map(Bytes::copy_from_slice), auth_info: None }
 }
 
+/// A refused request, which changes nothing.
 fn transaction(zxid: i64, digest: Option<i64>) -> Transaction {
-    let header = TxnHeader { client_id: 1, cxid: 1, zxid, time: 0, kind: -1 };
-    let digest = digest.map(|tree_digest| TxnDigest { version: 2, tree_digest });
-    Transaction { header, body: Txn::error(ErrorCode::NoNode), digest }
+    let (session, cxid, time, kind) = (1_i64, 1_i32, 0_i64, -1_i32);
+    let mut bytes = BytesMut::new();
+    bytes.put_i64(session);
+    bytes.put_i32(cxid);
+    bytes.put_i64(zxid);
+    bytes.put_i64(time);
+    bytes.put_i32(kind);
+    bytes.put_i32(ErrorCode::NoNode.number());
+    if let Some(digest) = digest {
+        bytes.put_i32(2);
+        bytes.put_i64(digest);
+    }
+    Transaction::from_bytes(bytes.freeze()).expect("it is one")
 }
 
 /// It could not be applied when it is decided, and not be left out either.
