@@ -81,8 +81,14 @@ fn prepare(prep: &mut Prep, tree: &Tree, sessions: &Sessions, entry: &Entry) -> 
     let (zxid, wall) = (Zxid(logged.header.zxid), logged.header.time);
     match &entry.request() {
         Some(request) => {
-            let request =
-                WriteRequest { session: *session, cxid: *cxid, request, identities, owner: None };
+            let request = WriteRequest {
+                session: *session,
+                cxid: *cxid,
+                request,
+                identities,
+                owner: None,
+                may_be_local: false,
+            };
             prep.prepare(tree, sessions, &request, zxid, wall)
         }
         None => prep.refuse(*session, *cxid, zabra::types::ErrorCode::MarshallingError, zxid, wall),

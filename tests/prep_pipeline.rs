@@ -7,15 +7,16 @@ use bytes::Bytes;
 use jute::client::{
     PathOnly, PathVersion, PathWatch, RawAcl, RawId, ReconfigRequest, SetAclRequest, SetDataRequest,
 };
+use jute::disk::ZnodeRecord;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use zabra::prep::{Prep, PrepOptions, WriteRequest};
 use zabra::proto::{CreateOp, MultiOp, MultiRequest, OpCode, Request};
 use zabra::session::Sessions;
-use zabra::tree::{Transaction, Tree, TreeOptions, Txn};
+use zabra::tree::{Transaction, Tree, TreeLoader, TreeOptions, Txn};
 use zabra::types::{ExtendedTypes, Id, Moment, SessionId, Xid, Zxid};
 
 /// Few paths, so that requests meet; some of them bad.
@@ -229,7 +230,14 @@ impl Leader {
 
     fn prepare(&mut self, session: SessionId, identities: &[Id], request: &Request) -> Transaction {
         self.zxid = self.zxid.next();
-        let request = WriteRequest { session, cxid: Xid(1), request, identities, owner: None };
+        let request = WriteRequest {
+            session,
+            cxid: Xid(1),
+            request,
+            identities,
+            owner: None,
+            may_be_local: false,
+        };
         let wall = 50 * self.zxid.0;
         let txn = self.prep.prepare(&self.tree, &self.sessions, &request, self.zxid, wall);
         self.pending.push_back(txn.clone());
@@ -257,6 +265,35 @@ impl Leader {
             }
         }
     }
+}
+
+/// A tree after each transaction of a history.
+type States = Vec<BTreeMap<String, ZnodeRecord>>;
+
+/// Takes an image as ZooKeeper does: node after node, each with its list of children, while the
+/// tree goes on. `pace` says how far it goes on from one node to the next.
+fn take_image(
+    states: &States,
+    at: &mut usize,
+    pace: &mut impl Iterator<Item = usize>,
+    path: &str,
+    image: &mut Vec<(String, ZnodeRecord)>,
+) {
+    *at = (*at + pace.next().unwrap_or(0)).min(states.len() - 1);
+    let state = &states[*at];
+    let Some(record) = state.get(path) else { return };
+    image.push((path.to_owned(), record.clone()));
+    let prefix = if path == "/" { path.to_owned() } else { format!("{path}/") };
+    let names = state.keys().filter_map(|path| path.strip_prefix(&prefix));
+    let children = names.filter(|name| !name.is_empty() && !name.contains('/'));
+    for child in children.map(|name| format!("{prefix}{name}")).collect::<Vec<_>>() {
+        take_image(states, at, pace, &child, image);
+    }
+}
+
+/// Without what each server counts for itself.
+fn dump(tree: &Tree) -> BTreeMap<String, ZnodeRecord> {
+    tree.dump().filter(|(path, _)| !path.ends_with("/zookeeper_stats")).collect()
 }
 
 proptest! {
@@ -288,5 +325,41 @@ proptest! {
             prop_assert_eq!(Transaction::from_bytes(txn.to_bytes()), Ok(txn));
             leader.apply(*apply);
         }
+    }
+
+    /// A leader sends its tree while it goes on changing; what comes behind the image makes a tree
+    /// of it, though the image has some of that already.
+    #[test]
+    fn an_image_taken_while_writes_went_on_becomes_the_tree(
+        steps in steps(),
+        before in 0..60_usize,
+        pace in vec(0..6_usize, 40),
+    ) {
+        let mut leader = Leader::new();
+        let mut history = Vec::new();
+        let mut states = vec![leader.tree.dump().collect::<BTreeMap<_, _>>()];
+        let first = leader.zxid;
+        for Step { session, identities, request, .. } in &steps {
+            history.push(leader.prepare(*session, identities, request));
+            leader.apply(1);
+            states.push(leader.tree.dump().collect());
+        }
+        let mut at = before.min(history.len());
+        let start = at;
+        let mut image = Vec::new();
+        take_image(&states, &mut at, &mut pace.into_iter(), "/", &mut image);
+        let options = TreeOptions { extended_types: ExtendedTypes::On, digest: true };
+        let mut loader = TreeLoader::new(options);
+        for (path, record) in image {
+            loader.insert(&path, record).expect("parents come first");
+        }
+        let started = Zxid(first.0 + i64::try_from(start).expect("a short history"));
+        let mut tree = loader.finish_unchecked(started).expect("there is a root");
+        for txn in &history[start..] {
+            tree.apply(txn, &mut Vec::new());
+        }
+        prop_assert_eq!(tree.digest(), leader.tree.digest());
+        prop_assert_eq!(dump(&tree), dump(&leader.tree));
+        prop_assert_eq!(tree.last_zxid(), leader.tree.last_zxid());
     }
 }

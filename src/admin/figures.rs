@@ -114,6 +114,8 @@ impl Shared {
         figures.count("outstanding_requests", self.outstanding());
         figures.count("uptime", self.clock.moment().0);
         figures.count("global_sessions", self.with_sessions(Sessions::len));
+        figures.count("local_sessions", self.local_sessions());
+        figures.count("digest_mismatches_count", self.digest_mismatches());
         {
             let tree = self.tree.read();
             figures.count("znode_count", tree.node_count());

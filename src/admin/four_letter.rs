@@ -149,8 +149,7 @@ impl Shared {
             Word::Envi => environment::text(&environment::entries()),
             Word::Gtmk => self.trace_mask.load(Relaxed).to_string(),
             Word::Hash => self.digests(),
-            // Without a quorum nothing is served, not even reads.
-            Word::Isro => "rw".to_owned(),
+            Word::Isro => if standing.read_only { "ro" } else { "rw" }.to_owned(),
             Word::Mntr => self.figures(&standing).text(),
             Word::Ruok => "imok".to_owned(),
             Word::Srst => {

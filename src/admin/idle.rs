@@ -1,7 +1,7 @@
 //! Names of `mntr` whose figures are always 0 here.
 
 /// Counters of what this server does not do or does not count.
-pub(super) const IDLE_COUNTERS: [&str; 47] = [
+pub(super) const IDLE_COUNTERS: [&str; 45] = [
     "add_dead_watcher_stall_time",
     "cnxn_closed_without_zk_server_running",
     "commit_count",
@@ -10,7 +10,6 @@ pub(super) const IDLE_COUNTERS: [&str; 47] = [
     "dead_watchers_cleared",
     "dead_watchers_queued",
     "diff_count",
-    "digest_mismatches_count",
     "ensemble_auth_fail",
     "ensemble_auth_skip",
     "ensemble_auth_success",
@@ -18,7 +17,6 @@ pub(super) const IDLE_COUNTERS: [&str; 47] = [
     "large_requests_rejected",
     "learner_commit_received_count",
     "learner_proposal_received_count",
-    "local_sessions",
     "looking_count",
     "non_mtls_local_conn_count",
     "non_mtls_remote_conn_count",

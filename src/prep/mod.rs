@@ -86,6 +86,9 @@ pub struct WriteRequest<'a> {
     pub identities: &'a [Id],
     /// Through whom the request has come; `None` for the server itself, which may always ask.
     pub owner: Option<Owner>,
+    /// Whether a session that the table does not have may be one that another server, or this one
+    /// besides the table, knows to be alive. It can own no znodes.
+    pub may_be_local: bool,
 }
 
 /// The leader's first stage: requests in, transactions out, in the order of their zxids.
@@ -107,6 +110,7 @@ struct Context<'a> {
     session: SessionId,
     identities: &'a [Id],
     owner: Option<Owner>,
+    may_be_local: bool,
     zxid: Zxid,
     wall: i64,
 }
@@ -141,8 +145,9 @@ impl Prep {
         wall: i64,
     ) -> Transaction {
         self.advance(zxid);
-        let WriteRequest { session, cxid, request, identities, owner } = *request;
-        let context = Context { tree, sessions, session, identities, owner, zxid, wall };
+        let WriteRequest { session, cxid, request, identities, owner, may_be_local } = *request;
+        let context =
+            Context { tree, sessions, session, identities, owner, may_be_local, zxid, wall };
         let (body, digest) = match self.body(&context, request) {
             Ok(body) => (body, self.predicted_digest(tree)),
             Err(code) => (Txn::error(code), None),

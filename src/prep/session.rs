@@ -53,7 +53,11 @@ impl PendingSessions {
 impl Prep {
     /// Demands a living session that is asked for by its owner. One that is not known earns
     /// `unknown`.
-    fn check_session_or(&self, context: &Context<'_>, unknown: ErrorCode) -> Result<(), ErrorCode> {
+    fn check_session_or(
+        &self,
+        context: &Context<'_>,
+        unknown: Result<(), ErrorCode>,
+    ) -> Result<(), ErrorCode> {
         let known = context.sessions.get(context.session);
         let is_closing = known.is_some_and(|session| session.closing);
         let owner = known.and_then(|session| session.owner);
@@ -64,24 +68,24 @@ impl Prep {
             _ if is_moved => Err(ErrorCode::SessionMoved),
             Some(Phase::Opening) => Ok(()),
             None if known.is_some() => Ok(()),
-            None => Err(unknown),
+            None => unknown,
         }
     }
 
     /// Demands a living session (ZK: `checkSession` of `SessionTrackerImpl`, for an ensemble of
     /// `LeaderSessionTracker`).
     pub(super) fn check_session(&self, context: &Context<'_>) -> Result<(), ErrorCode> {
-        let unknown = if self.options.standalone {
-            ErrorCode::UnknownSession
-        } else {
-            ErrorCode::SessionExpired
+        let unknown = match (self.options.standalone, context.may_be_local) {
+            (_, true) => Ok(()),
+            (true, false) => Err(ErrorCode::UnknownSession),
+            (false, false) => Err(ErrorCode::SessionExpired),
         };
         self.check_session_or(context, unknown)
     }
 
     /// Demands a living session that can own znodes (ZK: `checkGlobalSession`).
     pub(super) fn check_owner(&self, context: &Context<'_>) -> Result<(), ErrorCode> {
-        self.check_session_or(context, ErrorCode::SessionExpired)
+        self.check_session_or(context, Err(ErrorCode::SessionExpired))
     }
 
     pub(super) fn create_session(&mut self, context: &Context<'_>, timeout: i32) -> Txn {

@@ -4,10 +4,11 @@ use super::clients::Waiting;
 use super::{
     ClientRequest, CloseReason, DigestMismatch, Effect, Origin, Proposal, Reader, Replica, replies,
 };
+use crate::proto::OpCode;
 use crate::tree::{Applied, Transaction, Tree, Txn};
 use crate::types::{ConnId, ErrorCode, Now, SessionId, Zxid};
 use crate::watch::Watches;
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
 impl Replica {
     /// Whether [`Replica::apply`] has something to do.
@@ -78,7 +79,7 @@ impl Replica {
 
     /// The tree of what this server proposes is the one it predicts. Other servers are known to
     /// make mistakes about theirs: what they predict is a hint.
-    fn compare_digests(&mut self, tree: &Tree, txn: &Transaction, origin: Origin) {
+    pub(super) fn compare_digests(&mut self, tree: &Tree, txn: &Transaction, origin: Origin) {
         let Some(digest) = txn.digest.as_ref().filter(|_| self.options.prep.digest) else { return };
         let (zxid, found, expected) = (Zxid(txn.header.zxid), tree.digest(), digest.tree_digest);
         if origin != Origin::Elsewhere {
@@ -93,7 +94,7 @@ impl Replica {
 
     /// The connection whose oldest write a transaction is (ZK: `CommitProcessor`).
     pub(super) fn who_waits(
-        &self,
+        &mut self,
         session: SessionId,
         cxid: i32,
         origin: Origin,
@@ -101,6 +102,7 @@ impl Replica {
         match origin {
             Origin::Request(conn, _) => Some(conn),
             Origin::Handshake { .. } | Origin::Learner(_) | Origin::Server => None,
+            Origin::Elsewhere if self.errands.take_orphan(session, cxid) => None,
             Origin::Elsewhere => {
                 let conn = self.homes.get(&session)?;
                 match self.clients.get(conn)?.waiting.front() {
@@ -124,14 +126,14 @@ impl Replica {
         out: &mut Vec<Effect>,
     ) {
         let Some(client) = self.clients.get_mut(&conn) else { return };
+        let head = client.waiting.pop_front();
+        assert!(matches!(head, Some(Waiting::Write(_))), "replies keep the order of requests");
         if *applied == Applied::Error(ErrorCode::SessionMoved.number()) {
             // The client has another connection by now and does not mean this one.
             self.detach(conn);
             out.push(Effect::Close(conn, CloseReason::SessionMoved));
             return;
         }
-        let head = client.waiting.pop_front();
-        assert!(matches!(head, Some(Waiting::Write(_))), "replies keep the order of requests");
         out.push(Effect::Reply(conn, replies::write_reply(xid, zxid, applied)));
         self.answer_waiting(tree, watches, conn, out);
     }
@@ -145,22 +147,26 @@ impl Replica {
         out: &mut Vec<Effect>,
     ) {
         while let Some(client) = self.clients.get_mut(&conn) {
-            let session = client.session;
             let Some(Waiting::Read(_)) = client.waiting.front() else { return };
             let Some(Waiting::Read(request)) = client.waiting.pop_front() else { return };
-            let frame = self.answer(tree, watches, conn, session, &request);
-            out.push(Effect::Reply(conn, frame));
+            self.answer(tree, watches, conn, &request, out);
         }
     }
 
+    /// Answers what needs no transaction: reads, and the end of a session that nobody else knows.
     pub(super) fn answer(
-        &self,
+        &mut self,
         tree: &Tree,
         watches: &mut Watches,
         conn: ConnId,
-        session: SessionId,
         request: &ClientRequest,
-    ) -> Bytes {
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(session) = self.session_of(conn) else { return };
+        if request.op == OpCode::CloseSession {
+            self.end_local(tree, conn, session, request.xid, out);
+            return;
+        }
         let reader = Reader {
             conn,
             session,
@@ -170,6 +176,6 @@ impl Replica {
         };
         let mut frame = BytesMut::with_capacity(128);
         reader.answer(tree, Some(watches), request.xid, &request.request, &mut frame);
-        frame.freeze()
+        out.push(Effect::Reply(conn, frame.freeze()));
     }
 }

@@ -1,8 +1,8 @@
 //! What comes from the broadcast: proposals, roles, and packets about clients.
 
 use super::{CloseReason, Effect, Origin, Proposal, Replica, Stance, packets};
-use crate::tree::{Transaction, Tree, Txn};
-use crate::types::{LinkId, Now, SessionId, Zxid};
+use crate::tree::{Transaction, Tree};
+use crate::types::{LinkId, Now, Zxid};
 use crate::zab::{self, Action, Event, LinkError, Output, Serving};
 use bytes::Bytes;
 use jute::quorum::QuorumPacket;
@@ -17,12 +17,7 @@ impl Replica {
                     return;
                 }
             }
-            zab::Input::SnapshotReceived(_, zxid) => {
-                // What was proposed before belongs to a history that the image has replaced.
-                self.proposals.clear();
-                self.applied = *zxid;
-                self.comparable = false;
-            }
+            zab::Input::SnapshotReceived(..) => self.comparable = false,
             _ => {}
         }
         self.zab.handle(input, now.mono, &mut self.outputs);
@@ -72,7 +67,12 @@ impl Replica {
             Event::Dropped(last) => {
                 while self.proposals.pop_back_if(|proposal| proposal.zxid > last).is_some() {}
             }
-            Event::Serving(serving) => self.next_stance = Some(serving),
+            Event::Serving(serving) => {
+                if self.is_read_only() {
+                    self.halt(out);
+                }
+                self.next_stance = Some(serving);
+            }
             Event::Halted => self.halt(out),
             Event::Client(link, packet) => self.handle_client(tree, link, packet, now, out),
             Event::LearnerGone(link) => self.forget_learner(link),
@@ -108,7 +108,7 @@ impl Replica {
                 self.handle_leader(link, packet, now, out);
             }
             // From a leader that is none any more.
-            (Stance::Idle | Stance::Learning(_), _) => {}
+            (Stance::Idle | Stance::Learning(_) | Stance::ReadOnly, _) => {}
         }
     }
 
@@ -146,17 +146,16 @@ impl Replica {
     }
 
     /// Clients can no longer be served. What was proposed may be decided all the same.
-    fn halt(&mut self, out: &mut Vec<Effect>) {
+    pub(super) fn halt(&mut self, out: &mut Vec<Effect>) {
         self.stance = Stance::Idle;
         self.next_stance = None;
         self.early.clear();
         self.prep.clear();
         self.sessions.disown_all();
-        // Sessions of which only this leader knew.
-        for proposal in &self.proposals {
-            if matches!(proposal.txn.body, Txn::CreateSession(_)) {
-                self.sessions.remove(SessionId(proposal.txn.header.client_id));
-            }
+        // What only this server knew ends with its role, as in ZooKeeper.
+        self.locals.abandon(self.options.tick_ms);
+        for session in self.uncommitted.drain() {
+            self.sessions.remove(session);
         }
         let asking = self.errands.abandon();
         let mut conns: Vec<_> = self.clients.drain().map(|(conn, _)| conn).chain(asking).collect();

@@ -47,13 +47,15 @@ fn set_length(out: &mut BytesMut, start: usize) {
     out[start..start + LENGTH].copy_from_slice(&length.to_be_bytes());
 }
 
-/// The answer to a first frame: an open session.
+/// The answer to a first frame: an open session. The flag says whether this server is in read-only
+/// mode, if the client knows of such.
 pub(super) fn welcome(session: SessionId, timeout_ms: i32, read_only: Option<bool>) -> Bytes {
     connect_response(session, timeout_ms, &session::password(session), read_only)
 }
 
 /// The answer to a first frame whose session is gone.
 pub(super) fn refusal(read_only: Option<bool>) -> Bytes {
+    let read_only = read_only.map(|_| false);
     connect_response(SessionId(0), 0, &[0; session::PASSWORD_LEN], read_only)
 }
 
@@ -65,8 +67,7 @@ fn connect_response(
 ) -> Bytes {
     let passwd = Some(Bytes::copy_from_slice(password));
     let response = ConnectResponse { protocol_version: 0, time_out, session_id: session.0, passwd };
-    // This server is never in read-only mode; the flag is echoed as false, if there is one.
-    let welcome = Welcome { response, read_only: read_only.map(|_| false) };
+    let welcome = Welcome { response, read_only };
     let mut out = BytesMut::with_capacity(LENGTH + welcome.encoded_len());
     out.put_i32(i32::try_from(welcome.encoded_len()).unwrap_or(i32::MAX));
     welcome.encode(&mut out);

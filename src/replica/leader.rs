@@ -62,8 +62,8 @@ impl Replica {
         }
         if let Ok(Request::CreateSession(timeout_ms)) = request {
             // It may be decided, and its client go on with it elsewhere, long before it is applied
-            // here (ZK: `trackSession` when it is prepared).
-            self.sessions.insert(session, timeout_ms, now.mono);
+            // here.
+            self.track(session, timeout_ms, now);
         }
         self.sessions.claim(session, Owner::Learner(link));
         let (request, identities, origin) = (&request, &identities, Origin::Learner(link));

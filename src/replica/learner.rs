@@ -28,6 +28,9 @@ pub(super) struct Errands {
     syncs: VecDeque<ConnId>,
     /// Those to which the leader has answered, each with the zxid that must be applied first.
     synced: VecDeque<(Zxid, ConnId)>,
+    /// Writes under way of connections that are gone, by their xids: another connection of the
+    /// session may give its own writes the same numbers.
+    orphans: Map<SessionId, VecDeque<i32>>,
 }
 
 /// A connection that opens a session.
@@ -71,6 +74,30 @@ impl Errands {
     pub(super) fn end(&mut self, session: SessionId) {
         self.touched.remove(&session);
         self.opening.remove(&session);
+        self.orphans.remove(&session);
+    }
+
+    /// A connection is gone that waited for these.
+    pub(super) fn leave(&mut self, session: SessionId, waiting: &VecDeque<Waiting>) {
+        let writes = waiting.iter().filter_map(|waiting| match waiting {
+            Waiting::Write(xid) => Some(*xid),
+            Waiting::Sync(_) | Waiting::Read(_) => None,
+        });
+        let mut writes = writes.peekable();
+        if writes.peek().is_some() {
+            self.orphans.entry(session).or_default().extend(writes);
+        }
+    }
+
+    /// Whether a transaction is a write of a connection that is gone. The leader keeps the order of
+    /// what it is handed.
+    pub(super) fn take_orphan(&mut self, session: SessionId, cxid: i32) -> bool {
+        let Some(orphans) = self.orphans.get_mut(&session) else { return false };
+        let found = orphans.pop_front_if(|xid| *xid == cxid).is_some();
+        if orphans.is_empty() {
+            self.orphans.remove(&session);
+        }
+        found
     }
 
     /// Nothing of this will be answered. Yields the connections that are not clients yet.
@@ -128,10 +155,7 @@ impl Replica {
         out: &mut Vec<Effect>,
     ) {
         self.errands.opening.insert(session, opening);
-        let body = Bytes::copy_from_slice(&opening.timeout_ms.to_be_bytes());
-        let op = OpCode::CreateSession.number();
-        let packet = Forwarded { session, cxid: 0, op, body }.into_packet(None);
-        out.push(Effect::Quorum(Action::Send(link, packet)));
+        send_open(link, session, opening.timeout_ms, out);
     }
 
     /// Asks the leader whether a session may go on here.
@@ -224,4 +248,12 @@ impl Replica {
             self.answer_waiting(tree, watches, conn, out);
         }
     }
+}
+
+/// Sends the request to begin a session.
+pub(super) fn send_open(link: LinkId, session: SessionId, timeout_ms: i32, out: &mut Vec<Effect>) {
+    let body = Bytes::copy_from_slice(&timeout_ms.to_be_bytes());
+    let op = OpCode::CreateSession.number();
+    let packet = Forwarded { session, cxid: 0, op, body }.into_packet(None);
+    out.push(Effect::Quorum(Action::Send(link, packet)));
 }

@@ -12,7 +12,7 @@ use crate::zab;
 use std::collections::VecDeque;
 
 /// The xid in transactions that the server itself asks for.
-const SERVER_XID: i32 = 0;
+pub(super) const SERVER_XID: i32 = 0;
 /// Milliseconds of a minute.
 const MINUTE_MS: u64 = 60_000;
 
@@ -35,7 +35,9 @@ impl Replica {
             out.push(Effect::Close(conn, CloseReason::ZxidAhead));
             return;
         }
-        if handshake.session == SessionId(0) {
+        if self.stance == Stance::ReadOnly {
+            self.connect_read_only(conn, handshake, identities, now, out);
+        } else if handshake.session == SessionId(0) {
             self.open(tree, conn, handshake, identities, now, out);
         } else {
             self.reopen(conn, handshake, identities, now, out);
@@ -51,21 +53,32 @@ impl Replica {
         now: Now,
         out: &mut Vec<Effect>,
     ) {
-        let mut session = self.session_ids.next();
-        // The clock that ids come from may have been set back.
-        while self.sessions.get(session).is_some() {
-            session = self.session_ids.next();
-        }
+        let session = self.new_session();
         let Handshake { timeout_ms, read_only, .. } = *handshake;
         self.attach(conn, session, timeout_ms, identities, out);
+        let opening = Opening { conn, timeout_ms, read_only };
+        if self.locals.are_enabled() {
+            self.begin_local(session, opening, now, out);
+            return;
+        }
         if let Stance::Learning(link) = self.stance {
-            self.ask_open(link, session, Opening { conn, timeout_ms, read_only }, out);
+            self.ask_open(link, session, opening, out);
             return;
         }
         let request = Ok(Request::CreateSession(timeout_ms));
         let origin = Origin::Handshake { conn, timeout_ms, read_only };
         let wish = Wish { session, xid: SERVER_XID, request: &request, identities: &[], origin };
         self.propose(tree, wish, now);
+    }
+
+    /// An id that no session has. The clock that ids come from may have been set back.
+    pub(super) fn new_session(&mut self) -> SessionId {
+        loop {
+            let session = self.session_ids.next();
+            if self.sessions.get(session).is_none() && !self.locals.contains(session) {
+                return session;
+            }
+        }
     }
 
     fn reopen(
@@ -80,11 +93,12 @@ impl Replica {
         // The old connection goes even if the newcomer cannot prove itself, as in ZooKeeper.
         self.evict(session, CloseReason::SessionTakenOver, out);
         let proven = session::password_matches(session, &handshake.password);
-        if let (true, Stance::Learning(link)) = (proven, self.stance) {
+        let is_local = self.locals.contains(session);
+        if let (true, false, Stance::Learning(link)) = (proven, is_local, self.stance) {
             self.ask_reopen(link, conn, handshake, identities, out);
             return;
         }
-        if !proven || !self.sessions.touch(session, timeout_ms, now.mono) {
+        if !proven || !self.hear_of(session, timeout_ms, now) {
             out.push(Effect::Notify(conn, frames::refusal(read_only)));
             out.push(Effect::Close(conn, CloseReason::SessionGone));
             return;
@@ -118,9 +132,12 @@ impl Replica {
     /// A connection is no client any more. Its session lives on until it expires, and still belongs
     /// to it until it goes on elsewhere: what other servers may still bring of it is older.
     pub(super) fn detach(&mut self, conn: ConnId) {
-        let Some(Client { session, .. }) = self.clients.remove(&conn) else { return };
+        let Some(Client { session, waiting, .. }) = self.clients.remove(&conn) else { return };
         let home = self.homes.remove(&session);
         assert_eq!(home, Some(conn), "a client's session is at home with it");
+        if let Stance::Learning(_) = self.stance {
+            self.errands.leave(session, &waiting);
+        }
     }
 
     /// The session is open on this connection, if that is still there.
@@ -136,14 +153,19 @@ impl Replica {
         if !self.clients.contains_key(&conn) {
             return;
         }
-        if let Stance::Learning(_) = self.stance {
-            self.errands.touch(session, timeout_ms);
-        } else {
-            self.sessions.set_owner(session, Some(Owner::Local(conn)));
-            self.sessions.touch(session, timeout_ms, now.mono);
-        }
+        self.sessions.set_owner(session, Some(Owner::Local(conn)));
+        self.hear_of(session, timeout_ms, now);
+        let read_only = read_only.map(|_| self.is_read_only());
         let frame = frames::welcome(session, timeout_ms, read_only);
         out.push(Effect::Established { conn, session, timeout_ms, frame });
+    }
+
+    /// A leader knows a session from when it proposes to begin it (ZK: `trackSession`).
+    pub(super) fn track(&mut self, session: SessionId, timeout_ms: i32, now: Now) {
+        if self.sessions.get(session).is_none() {
+            self.uncommitted.insert(session);
+        }
+        self.sessions.insert(session, timeout_ms, now.mono);
     }
 
     /// A createSession has been committed: the connection that opens it hears of it.
@@ -157,6 +179,9 @@ impl Replica {
     ) {
         self.sessions.insert(session, timeout_ms, now.mono);
         self.session_changes.push((session, Some(timeout_ms)));
+        self.uncommitted.remove(&session);
+        // It may have come back while its upgrade was under way.
+        self.locals.remove(session);
         match origin {
             Origin::Handshake { conn, timeout_ms, read_only } => {
                 self.establish(conn, session, timeout_ms, read_only, now, out);
@@ -206,17 +231,15 @@ impl Replica {
         for (id, timeout_ms) in touched {
             let home = self.homes.get(id).and_then(|conn| self.clients.get(conn));
             let timeout_ms = home.map_or(*timeout_ms, |client| client.timeout_ms);
-            match self.stance {
-                Stance::Idle => {}
-                Stance::Deciding => _ = self.sessions.touch(*id, timeout_ms, now.mono),
-                Stance::Learning(_) => self.errands.touch(*id, timeout_ms),
-            }
+            self.hear_of(*id, timeout_ms, now);
         }
     }
 
     /// Time has passed: if this server decides, sessions expire, containers and TTL znodes are due.
-    pub(super) fn handle_tick(&mut self, tree: &Tree, now: Now) {
+    pub(super) fn handle_tick(&mut self, tree: &Tree, now: Now, out: &mut Vec<Effect>) {
         self.zab.handle(zab::Input::Tick, now.mono, &mut self.outputs);
+        self.expire_locals(now, out);
+        self.watch_leader(now);
         if self.stance != Stance::Deciding {
             return;
         }
@@ -253,7 +276,11 @@ impl Replica {
     pub fn next_tick(&self) -> Moment {
         let own = (self.stance == Stance::Deciding).then_some(self.next_reaping);
         let expiry = own.and_then(|_| self.sessions.next_expiry());
-        let due = [own, expiry, self.zab.next_tick()].into_iter().flatten().min();
+        let locals = self.locals.next_expiry();
+        let due = [own, expiry, locals, self.read_only_from(), self.zab.next_tick()]
+            .into_iter()
+            .flatten()
+            .min();
         due.unwrap_or(Moment(u64::MAX))
     }
 }

@@ -21,34 +21,39 @@ mod io;
 mod leader;
 mod learner;
 mod lifecycle;
+mod local_sessions;
 mod notices;
 mod packets;
+mod read_only;
 mod reads;
 mod recovery;
 mod replies;
+mod requests;
 mod set_watches;
 #[cfg(test)]
 mod tests;
 
 pub use frames::{error_reply, plain_reply};
 pub use io::{ClientRequest, CloseReason, Effect, Handshake, Identities, Input};
+pub use local_sessions::LocalSessions;
 pub use reads::{Reader, needs_watches};
 pub use recovery::{Recovered, Recovery, RecoveryError};
 
 use crate::auth::AuthOptions;
-use crate::prep::{Prep, PrepOptions, WriteRequest};
-use crate::proto::{OpCode, Request};
+use crate::prep::{Prep, PrepOptions};
+use crate::proto::Request;
 use crate::session::{Owner, SessionIds, Sessions};
 use crate::tree::{Change, Transaction, Tree};
 use crate::types::{
-    ConnId, ErrorCode, Id, LinkId, Map, Moment, Now, ServerId, SessionId, Xid, Zxid,
+    ConnId, ErrorCode, Id, LinkId, Map, Moment, Now, ServerId, SessionId, Set, Zxid,
 };
 use crate::watch::{Notice, Watches};
 use crate::zab::{self, Epochs, Found, Peer, PeerOptions};
 use bytes::Bytes;
-use clients::{Client, Waiting};
+use clients::Client;
 use jute::quorum::QuorumPacket;
 use learner::Errands;
+use local_sessions::Locals;
 use std::collections::{BTreeMap, VecDeque};
 
 /// What the configuration says to the brain.
@@ -60,6 +65,11 @@ pub struct ReplicaOptions {
     pub tick_ms: u64,
     /// How writes are checked.
     pub prep: PrepOptions,
+    /// Whether new sessions are known to this server alone. A server that is no part of an ensemble
+    /// knows no difference.
+    pub local_sessions: LocalSessions,
+    /// Whether clients that do not mind are served without a quorum (`readonlymode.enabled`).
+    pub read_only_mode: bool,
     /// How many watches a connection may have.
     pub max_watches: usize,
     /// How containers and TTL znodes are removed.
@@ -131,6 +141,8 @@ enum Stance {
     Deciding,
     /// As a follower or an observer: writes go to the leader by this link.
     Learning(LinkId),
+    /// Without a leader: reads are answered from what there is.
+    ReadOnly,
 }
 
 /// Sessions that began or ended since they were last asked for, with the timeout in milliseconds
@@ -177,6 +189,11 @@ pub struct Replica {
     /// The connection of each session that has one here, or is about to.
     homes: Map<SessionId, ConnId>,
     errands: Errands,
+    locals: Locals,
+    /// Sessions in the table whose begin has only been proposed.
+    uncommitted: Set<SessionId>,
+    /// Since when there has been no leader.
+    leaderless: Option<Moment>,
     /// Packets of learners that have come before this server was ready to lead.
     early: VecDeque<(LinkId, QuorumPacket)>,
     session_changes: SessionChanges,
@@ -209,6 +226,7 @@ impl Replica {
         now: Now,
     ) -> Self {
         let zab = Peer::alone(tree.applied_zxid());
+        let options = ReplicaOptions { local_sessions: LocalSessions::Off, ..options };
         let mut replica = Self::idle(options, zab, tree, session_changes, now);
         replica.adopt(found, now);
         replica.stance = Stance::Deciding;
@@ -230,12 +248,7 @@ impl Replica {
         now: Now,
     ) -> Self {
         let Kept { sessions, session_changes, tail } = kept;
-        let proposals = tail.iter().map(|(zxid, payload)| {
-            let txn = Transaction::from_bytes(payload.clone());
-            let txn = txn.expect("recovery has read the log");
-            Proposal { zxid: *zxid, txn, origin: Origin::Elsewhere }
-        });
-        let proposals = proposals.collect();
+        let proposals = read_tail(&tail);
         let found = Found { epochs, applied: tree.applied_zxid(), tail };
         let zab = Peer::member(peer, found, now.mono);
         let mut replica = Self::idle(options, zab, tree, session_changes, now);
@@ -263,6 +276,9 @@ impl Replica {
             clients: Map::default(),
             homes: Map::default(),
             errands: Errands::default(),
+            uncommitted: Set::default(),
+            locals: Locals::new(options.local_sessions, options.tick_ms),
+            leaderless: None,
             early: VecDeque::new(),
             session_changes,
             expired: 0,
@@ -280,18 +296,21 @@ impl Replica {
     }
 
     /// The tree has been replaced: by the image that [`zab::Action::ReceiveSnapshot`] announced,
-    /// or, if that broke off, by what is stored with the log applied up to where it was applied
-    /// before (see [`Recovery::member`]). These are the sessions that come with it, and the changes
-    /// of sessions that no checkpoint has yet.
-    pub fn replaced(
-        &mut self,
-        found: impl IntoIterator<Item = (SessionId, i32)>,
-        session_changes: SessionChanges,
-        now: Now,
-    ) {
+    /// or, if that broke off, by what is stored, with the log applied up to where it was applied
+    /// before (see [`Recovery::member`]). `kept` is what comes with it; behind an image there is no
+    /// log. The broadcast is told by what follows, [`zab::Input::SnapshotReceived`] or
+    /// [`zab::Input::Closed`].
+    ///
+    /// # Panics
+    /// If clients are served, or as [`Replica::member`].
+    pub fn replaced(&mut self, tree: &Tree, kept: Kept, now: Now) {
         assert_eq!(self.stance, Stance::Idle, "the tree is in use");
-        self.adopt(found, now);
+        let Kept { sessions, session_changes, tail } = kept;
+        self.proposals = read_tail(&tail);
+        self.applied = tree.applied_zxid();
         self.session_changes = session_changes;
+        self.adopt(sessions, now);
+        self.zab.replace_log(self.applied, tail);
     }
 
     fn adopt(&mut self, found: impl IntoIterator<Item = (SessionId, i32)>, now: Now) {
@@ -325,12 +344,13 @@ impl Replica {
             Input::Closed(conn) => self.handle_closed(watches, conn),
             Input::Touched(sessions) => self.handle_touched(&sessions, now),
             Input::Quorum(input) => self.handle_quorum(input, now, out),
-            Input::Tick => self.handle_tick(tree, now),
+            Input::Tick => self.handle_tick(tree, now, out),
         }
         self.carry_over(tree, now, out);
+        self.leave_read_only(out);
     }
 
-    /// Whether clients are served.
+    /// Whether clients are served, be it read-only.
     #[must_use]
     pub fn is_serving(&self) -> bool {
         self.stance != Stance::Idle
@@ -390,75 +410,13 @@ impl Replica {
     pub const fn auth(&self) -> &AuthOptions {
         &self.options.prep.auth
     }
+}
 
-    fn handle_request(
-        &mut self,
-        tree: &Tree,
-        watches: &mut Watches,
-        conn: ConnId,
-        request: ClientRequest,
-        now: Now,
-        out: &mut Vec<Effect>,
-    ) {
-        let Some(client) = self.clients.get_mut(&conn) else { return };
-        let session = client.session;
-        match self.stance {
-            Stance::Idle => return,
-            Stance::Deciding => {
-                if !self.sessions.touch(session, client.timeout_ms, now.mono) {
-                    // The session is ending: ZooKeeper drops the request, and the connection
-                    // follows.
-                    return;
-                }
-            }
-            Stance::Learning(link) => {
-                self.errands.touch(session, client.timeout_ms);
-                if request.is_for_brain() {
-                    self.hand_on(link, conn, request, out);
-                    return;
-                }
-            }
-        }
-        let decided = self.zab.committed();
-        if request.op == OpCode::Sync && request.request.is_ok() && self.applied < decided {
-            // What is decided may be known to clients of other servers and not be durable here.
-            client.waiting.push_back(Waiting::Sync(request));
-            self.errands.wait_until(decided, conn);
-            return;
-        }
-        if !request.is_proposed() {
-            if client.waiting.is_empty() {
-                let frame = self.answer(tree, watches, conn, session, &request);
-                out.push(Effect::Reply(conn, frame));
-            } else {
-                client.waiting.push_back(Waiting::Read(request));
-            }
-            return;
-        }
-        let ClientRequest { xid, op, request, identities, .. } = request;
-        client.waiting.push_back(Waiting::Write(xid));
-        if op == OpCode::CloseSession {
-            self.sessions.set_closing(session);
-        }
-        let origin = Origin::Request(conn, xid);
-        let wish = Wish { session, xid, request: &request, identities: &identities, origin };
-        self.propose(tree, wish, now);
-    }
-
-    /// Makes a transaction of a wish, refused or not, and proposes it.
-    fn propose(&mut self, tree: &Tree, wish: Wish<'_>, now: Now) {
-        let Wish { session, xid, request, identities, origin } = wish;
-        let Some(zxid) = self.zab.next_zxid() else { return };
-        let cxid = Xid(xid);
-        let owner = origin.owner();
-        let txn = match request {
-            Ok(request) => {
-                let request = WriteRequest { session, cxid, request, identities, owner };
-                self.prep.prepare(tree, &self.sessions, &request, zxid, now.wall)
-            }
-            Err(code) => self.prep.refuse(session, cxid, *code, zxid, now.wall),
-        };
-        self.zab.propose(zxid, txn.to_bytes(), &mut self.outputs);
-        self.proposals.push_back(Proposal { zxid, txn, origin });
-    }
+/// The transactions of a log of which nobody knows yet whether it is decided.
+fn read_tail(tail: &[(Zxid, Bytes)]) -> VecDeque<Proposal> {
+    let proposals = tail.iter().map(|(zxid, payload)| {
+        let txn = Transaction::from_bytes(payload.clone()).expect("recovery has read the log");
+        Proposal { zxid: *zxid, txn, origin: Origin::Elsewhere }
+    });
+    proposals.collect()
 }

@@ -1,24 +1,11 @@
 //! The packets between a leader and its learners that are about clients (ZK: `QuorumPacket`).
 
 use crate::types::{Id, SessionId};
+use crate::zab::packet::{INFORM, INFORM_AND_ACTIVATE, PROPOSAL};
+pub(super) use crate::zab::packet::{PING, REQUEST, REVALIDATE, SYNC};
 use bytes::{BufMut, Bytes, BytesMut};
 use jute::quorum::QuorumPacket;
 use jute::{DecodeError, Decoder};
-
-/// A client's request, from a learner.
-pub(super) const REQUEST: i32 = 1;
-/// A transaction, for a follower.
-const PROPOSAL: i32 = 2;
-/// From the leader a sign of life, from a learner the sessions that it has heard of.
-pub(super) const PING: i32 = 5;
-/// May this session go on with me? And the answer.
-pub(super) const REVALIDATE: i32 = 6;
-/// What a learner's client waits for that asked for a sync.
-pub(super) const SYNC: i32 = 7;
-/// A decided transaction, for an observer.
-const INFORM: i32 = 8;
-/// As `INFORM`, of a transaction that changes the ensemble.
-const INFORM_AND_ACTIVATE: i32 = 19;
 
 /// The zxid of packets that have none.
 const NO_ZXID: i64 = -1;

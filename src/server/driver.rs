@@ -7,7 +7,7 @@
 use super::log::Order;
 use super::outbox::Closing;
 use super::{Brain, Shared};
-use crate::replica::{Effect, Input};
+use crate::replica::{DigestMismatch, Effect, Input};
 use crate::store::{Checkpoint, CheckpointKind, LogEntry};
 use crate::tree::Tree;
 use crate::types::{ConnId, Moment, Now};
@@ -58,6 +58,7 @@ impl Shared {
             self.apply(brain, now);
             Self::send(brain);
             self.note_standing(brain);
+            note_mismatch(brain);
             self.outstanding.store(brain.replica.outstanding(), Relaxed);
             self.stats.sessions_expired.fetch_add(brain.replica.take_expired(), Relaxed);
         }
@@ -179,6 +180,17 @@ impl Shared {
             self.note_reply(conn, answered.xid, answered.op, frame, millis, now);
         }
     }
+}
+
+/// Warns of a tree that is not as another server expects it: one of the two is wrong.
+fn note_mismatch(brain: &mut Brain) {
+    let Some(mismatch) = brain.replica.take_digest_mismatch() else { return };
+    let DigestMismatch { zxid, found, expected } = mismatch;
+    tracing::warn!(
+        "the tree's digest after {zxid} is {found:#x}, and {expected:#x} for the server that \
+         proposed it; {} such differences so far",
+        brain.replica.digest_mismatches()
+    );
 }
 
 /// Does something with a connection, if it is still there, and wakes it once afterwards.

@@ -147,6 +147,16 @@ impl Shared {
         self.look(|replica| look(replica.sessions()))
     }
 
+    /// How many sessions are known to this server alone.
+    pub(crate) fn local_sessions(&self) -> usize {
+        self.look(|replica| replica.local_sessions().len())
+    }
+
+    /// How often another server has expected another tree.
+    pub(crate) fn digest_mismatches(&self) -> u64 {
+        self.look(Replica::digest_mismatches)
+    }
+
     /// Looks at the brain.
     fn look<R>(&self, look: impl FnOnce(&Replica) -> R) -> R {
         let found = look(&self.brain.lock().replica);
@@ -470,9 +480,7 @@ fn refuse_what_is_missing(config: &Config) -> Result<(), ServerError> {
     let missing = [
         (config.origin("admin.serverPort").is_some(), "admin.serverPort: the HTTP server"),
         (config.metrics.provider == MetricsProvider::Prometheus, "Prometheus: the endpoint"),
-        (config.quorum.local_sessions, "localSessionsEnabled: local sessions"),
         (config.audit, "audit.enable: the audit log"),
-        (config.read_only_mode, "readonlymode.enabled: read-only mode"),
         (!config.storage.create_database, "db.autocreate=false: the check for lost data"),
     ];
     for (asked_for, what) in missing {

@@ -3,7 +3,7 @@
 use crate::auth::AuthOptions;
 use crate::config::{Config, Containers, Ensemble, TreeSettings};
 use crate::prep::PrepOptions;
-use crate::replica::{ReaperOptions, ReplicaOptions};
+use crate::replica::{LocalSessions, ReaperOptions, ReplicaOptions};
 use crate::store::Durability;
 use crate::tree::{Tree, TreeOptions};
 use crate::types::{ExtendedTypes, ServerId, Zxid};
@@ -87,6 +87,8 @@ pub(crate) fn replica(config: &Config, auth: AuthOptions) -> ReplicaOptions {
             standalone: config.ensemble.is_none(),
             auth,
         },
+        local_sessions: local_sessions(config),
+        read_only_mode: config.read_only_mode,
         max_watches: MAX_WATCHES,
         reaper: ReaperOptions {
             check_interval_ms: check_interval_ms.into(),
@@ -137,6 +139,14 @@ fn members(ensemble: &Ensemble) -> zab::Ensemble {
 pub(crate) fn set_config(tree: &mut Tree, ensemble: &Ensemble, wall: i64) {
     let membership = &ensemble.membership;
     tree.set_config(membership.to_string().as_bytes(), Zxid(membership.version), wall);
+}
+
+fn local_sessions(config: &Config) -> LocalSessions {
+    match (config.quorum.local_sessions, config.quorum.local_session_upgrades) {
+        (false, _) => LocalSessions::Off,
+        (true, false) => LocalSessions::Fixed,
+        (true, true) => LocalSessions::Upgradable,
+    }
 }
 
 fn extended_types(settings: &TreeSettings) -> ExtendedTypes {

@@ -1,17 +1,21 @@
 //! What this server is at the moment, as the commands of the operator show it.
 
 use super::Shared;
+use crate::replica::Replica;
 use crate::zab::{LearnerStatus, Role, Status};
 
 /// What a server is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Standing {
-    /// As ZooKeeper calls it: `standalone`, `leader`, `follower`, `observer`, or `looking`.
+    /// As ZooKeeper calls it: `standalone`, `leader`, `follower`, `observer`, `read-only`, or
+    /// `looking`.
     pub(crate) mode: &'static str,
     /// What it does, and how far it is with that (ZK: `QuorumPeer.getDetailedPeerState`).
     pub(crate) detail: &'static str,
-    /// Whether clients are served.
+    /// Whether clients are served, be it read-only.
     pub(crate) serving: bool,
+    /// Whether clients can only read.
+    pub(crate) read_only: bool,
     /// Who learns from it, if it leads.
     pub(crate) learners: Option<Learners>,
 }
@@ -38,7 +42,12 @@ impl Standing {
         };
         let leads = status.role == Role::Leading;
         let learners = leads.then(|| Learners::of(&status.learners));
-        Self { mode, detail, serving: status.serving, learners }
+        Self { mode, detail, serving: status.serving, read_only: false, learners }
+    }
+
+    /// The same, if it serves without a leader.
+    const fn read_only(self) -> Self {
+        Self { mode: "read-only", serving: true, read_only: true, ..self }
     }
 }
 
@@ -56,7 +65,10 @@ impl Learners {
 impl Shared {
     /// What this server is now.
     pub(crate) fn standing(&self) -> Standing {
-        let mut standing = Standing::of(&self.look(|replica| replica.status()));
+        let look = |replica: &Replica| (replica.status(), replica.is_read_only());
+        let (status, read_only) = self.look(look);
+        let standing = Standing::of(&status);
+        let mut standing = if read_only { standing.read_only() } else { standing };
         standing.serving &= !self.turns_away();
         standing
     }
@@ -87,6 +99,8 @@ mod tests {
         let roles = [Role::Alone, Role::Leading, Role::Following(server), Role::Observing(server)];
         let modes = roles.map(|role| Standing::of(&status(role)).mode);
         assert_eq!(modes, ["standalone", "leader", "follower", "observer"]);
+        let looking = Standing::of(&status(Role::Looking)).read_only();
+        assert_eq!((looking.mode, looking.detail), ("read-only", "looking"));
         assert_eq!(Standing::of(&status(Role::Following(server))).learners, None);
         assert_eq!(Standing::of(&status(Role::Leading)).learners, Some(Learners::default()));
     }

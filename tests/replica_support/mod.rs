@@ -9,7 +9,8 @@ use oracle::Oracle;
 use std::collections::{BTreeMap, BTreeSet};
 use zabra::prep::PrepOptions;
 use zabra::replica::{
-    CloseReason, Effect, Handshake, Input, ReaperOptions, Recovery, Replica, ReplicaOptions,
+    CloseReason, Effect, Handshake, Input, LocalSessions, ReaperOptions, Recovery, Replica,
+    ReplicaOptions,
 };
 use zabra::session::{Owner, password};
 use zabra::store::{
@@ -111,6 +112,8 @@ fn options() -> ReplicaOptions {
             standalone: true,
             ..PrepOptions::default()
         },
+        local_sessions: LocalSessions::Off,
+        read_only_mode: false,
         max_watches: 1000,
         reaper: ReaperOptions {
             check_interval_ms: 3000,

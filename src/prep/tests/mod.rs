@@ -63,8 +63,14 @@ impl Bench {
         self.zxid = self.zxid.next();
         let wall = 1000 + self.zxid.0;
         let identities = &self.identities;
-        let request =
-            WriteRequest { session, cxid: Xid(7), request, identities, owner: self.owner };
+        let request = WriteRequest {
+            session,
+            cxid: Xid(7),
+            request,
+            identities,
+            owner: self.owner,
+            may_be_local: false,
+        };
         let txn = self.prep.prepare(&self.tree, &self.sessions, &request, self.zxid, wall);
         self.prepared.push(txn.clone());
         txn

@@ -1,5 +1,6 @@
 //! The brain on a bench: a tree, watches, and a log that is durable when the test says so.
 
+mod ensemble;
 mod order;
 mod queries;
 mod reaper;
@@ -8,8 +9,8 @@ mod sessions;
 mod watching;
 
 use super::{
-    ClientRequest, CloseReason, Effect, Handshake, Identities, Input, ReaperOptions, Replica,
-    ReplicaOptions,
+    ClientRequest, CloseReason, DigestMismatch, Effect, Handshake, Identities, Input,
+    LocalSessions, ReaperOptions, Recovered, Replica, ReplicaOptions,
 };
 use crate::prep::PrepOptions;
 use crate::proto::{CreateOp, EventType, MultiOp, MultiRequest, OpCode, Request, Welcome};
@@ -86,8 +87,76 @@ struct Bench {
     /// What was appended and is not durable.
     unsynced: Vec<Zxid>,
     log: Vec<(Zxid, Bytes)>,
+    eyes: Eyes,
+}
+
+/// What clients see of what they are sent.
+#[derive(Default)]
+struct Eyes {
     welcomed: Set<ConnId>,
+    /// Those who have been told that the server is in read-only mode.
+    read_only: Set<ConnId>,
     seen: Vec<(ConnId, Seen)>,
+}
+
+impl Eyes {
+    /// A client gets something, if it is for one; what is not comes back.
+    fn take_in(&mut self, effect: Effect) -> Option<zab::Action> {
+        match effect {
+            Effect::Quorum(action) => return Some(action),
+            Effect::Established { conn, session, timeout_ms, frame } => {
+                let seen = self.read(conn, frame);
+                let expected = Seen::Welcome(session, timeout_ms, password(session).to_vec());
+                assert_eq!(seen, [expected]);
+                self.seen.extend(seen.into_iter().map(|seen| (conn, seen)));
+            }
+            Effect::Reply(conn, frame) | Effect::Notify(conn, frame) => {
+                let seen = self.read(conn, frame);
+                self.seen.extend(seen.into_iter().map(|seen| (conn, seen)));
+            }
+            Effect::Close(conn, why) => self.seen.push((conn, Seen::Closed(why))),
+        }
+        None
+    }
+
+    /// Reads frames as the client at the other end does.
+    fn read(&mut self, conn: ConnId, mut bytes: Bytes) -> Vec<Seen> {
+        let mut seen = Vec::new();
+        while !bytes.is_empty() {
+            let length = usize::try_from(bytes.get_i32()).expect("lengths are not negative");
+            let mut input = Decoder::new(bytes.split_to(length));
+            if self.welcomed.insert(conn) {
+                let Welcome { response, read_only } =
+                    Decode::decode(&mut input).expect("a welcome");
+                if read_only == Some(true) {
+                    self.read_only.insert(conn);
+                }
+                let password = response.passwd.expect("a password").to_vec();
+                let session = SessionId(response.session_id);
+                seen.push(Seen::Welcome(session, response.time_out, password));
+                continue;
+            }
+            let ReplyHeader { xid, zxid, err } = Decode::decode(&mut input).expect("a header");
+            if xid == -1 {
+                let event = WatcherEvent::decode(&mut input).expect("an event");
+                assert_eq!((event.state, err), (3, 0));
+                let kind = EventType::from_number(event.kind).expect("a known event");
+                seen.push(Seen::Event(kind, event.path, zxid));
+                continue;
+            }
+            seen.push(Seen::Reply { xid, zxid, err, body: input.rest().clone() });
+        }
+        seen
+    }
+
+    /// What a client has seen since the last time.
+    fn seen(&mut self, conn: ConnId) -> Vec<Seen> {
+        let (its, others) =
+            std::mem::take(&mut self.seen).into_iter().partition(|(whose, _)| *whose == conn);
+        self.seen = others;
+        let its: Vec<(ConnId, Seen)> = its;
+        its.into_iter().map(|(_, seen)| seen).collect()
+    }
 }
 
 fn options() -> ReplicaOptions {
@@ -99,6 +168,8 @@ fn options() -> ReplicaOptions {
             standalone: true,
             ..PrepOptions::default()
         },
+        local_sessions: LocalSessions::Off,
+        read_only_mode: false,
         max_watches: MAX_WATCHES,
         reaper: ReaperOptions {
             check_interval_ms: CHECK_MS,
@@ -124,8 +195,7 @@ impl Bench {
             now,
             unsynced: Vec::new(),
             log: Vec::new(),
-            welcomed: Set::default(),
-            seen: Vec::new(),
+            eyes: Eyes::default(),
         }
     }
 
@@ -137,51 +207,15 @@ impl Bench {
 
     fn carry_out(&mut self, effects: Vec<Effect>) {
         for effect in effects {
-            match effect {
-                Effect::Quorum(zab::Action::Append(zxid, payload)) => {
+            match self.eyes.take_in(effect) {
+                Some(zab::Action::Append(zxid, payload)) => {
                     self.unsynced.push(zxid);
                     self.log.push((zxid, payload));
                 }
-                Effect::Quorum(action) => panic!("a server alone has nobody to {action:?}"),
-                Effect::Established { conn, session, timeout_ms, frame } => {
-                    let seen = self.read(conn, frame);
-                    let expected = Seen::Welcome(session, timeout_ms, password(session).to_vec());
-                    assert_eq!(seen, [expected]);
-                    self.seen.extend(seen.into_iter().map(|seen| (conn, seen)));
-                }
-                Effect::Reply(conn, frame) | Effect::Notify(conn, frame) => {
-                    let seen = self.read(conn, frame);
-                    self.seen.extend(seen.into_iter().map(|seen| (conn, seen)));
-                }
-                Effect::Close(conn, why) => self.seen.push((conn, Seen::Closed(why))),
+                Some(action) => panic!("a server alone has nobody to {action:?}"),
+                None => {}
             }
         }
-    }
-
-    /// Reads frames as the client at the other end does.
-    fn read(&mut self, conn: ConnId, mut bytes: Bytes) -> Vec<Seen> {
-        let mut seen = Vec::new();
-        while !bytes.is_empty() {
-            let length = usize::try_from(bytes.get_i32()).expect("lengths are not negative");
-            let mut input = Decoder::new(bytes.split_to(length));
-            if self.welcomed.insert(conn) {
-                let Welcome { response, .. } = Decode::decode(&mut input).expect("a welcome");
-                let password = response.passwd.expect("a password").to_vec();
-                let session = SessionId(response.session_id);
-                seen.push(Seen::Welcome(session, response.time_out, password));
-                continue;
-            }
-            let ReplyHeader { xid, zxid, err } = Decode::decode(&mut input).expect("a header");
-            if xid == -1 {
-                let event = WatcherEvent::decode(&mut input).expect("an event");
-                assert_eq!((event.state, err), (3, 0));
-                let kind = EventType::from_number(event.kind).expect("a known event");
-                seen.push(Seen::Event(kind, event.path, zxid));
-                continue;
-            }
-            seen.push(Seen::Reply { xid, zxid, err, body: input.rest().clone() });
-        }
-        seen
     }
 
     /// Makes everything durable and applies it.
@@ -204,11 +238,7 @@ impl Bench {
 
     /// What a client has seen since the last time.
     fn seen(&mut self, conn: ConnId) -> Vec<Seen> {
-        let (its, others) =
-            std::mem::take(&mut self.seen).into_iter().partition(|(whose, _)| *whose == conn);
-        self.seen = others;
-        let its: Vec<(ConnId, Seen)> = its;
-        its.into_iter().map(|(_, seen)| seen).collect()
+        self.eyes.seen(conn)
     }
 
     /// The xids and errors of the replies that a client has seen; it has seen nothing else.

@@ -117,3 +117,26 @@ fn a_tree_that_is_not_as_the_leader_had_it_is_refused() {
     }
     assert!(matches!(outcome, Err(RecoveryError::Digest { .. })), "{outcome:?}");
 }
+
+#[test]
+fn a_member_applies_no_more_than_it_knows_to_be_decided() {
+    let (bench, a, b) = busy();
+    for (decided, sessions) in [(0, vec![]), (2, vec![a, b]), (6, vec![b])] {
+        let mut recovery = Recovery::member(TREE, Zxid(decided));
+        for (zxid, payload) in bench.log.clone() {
+            recovery.entry(zxid, payload).expect("what was logged can be read");
+        }
+        let recovered = recovery.finish().expect("nothing is wrong");
+        assert_eq!(recovered.tree.applied_zxid(), Zxid(decided));
+        assert_eq!(recovered.sessions.into_keys().collect::<Vec<_>>(), sessions);
+        let tail: Vec<_> = bench.log.iter().filter(|(zxid, _)| zxid.0 > decided).cloned().collect();
+        assert_eq!(recovered.tail, tail);
+    }
+}
+
+#[test]
+fn a_member_refuses_a_log_that_it_cannot_read_whatever_is_decided() {
+    let mut recovery = Recovery::member(TREE, Zxid::ZERO);
+    let garbage = recovery.entry(Zxid(1), Bytes::from_static(b"?"));
+    assert!(matches!(garbage, Err(RecoveryError::Decode(_))));
+}

@@ -93,7 +93,7 @@ impl Pipeline {
             cxid: Xid(1),
             request,
             identities: &identities,
-            owner: None,
+            owner: None, may_be_local: false,
         };
         let made = self.prep.prepare(&self.tree, &self.sessions, &write, self.zxid, WALL);
         let read = Transaction::from_bytes(made.to_bytes());
