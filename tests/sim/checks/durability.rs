@@ -2,8 +2,8 @@
 //! applied or acknowledged by a server that does not have it, and no restart finds less.
 
 use super::super::net::packets as packet;
-use super::Found;
 use super::logs::Log;
+use super::{Found, History};
 use bytes::Bytes;
 use jute::quorum::QuorumPacket;
 use zabra::store::LogEntry;
@@ -12,7 +12,7 @@ use zabra::types::Zxid;
 #[derive(Debug)]
 pub(crate) struct Disks {
     logs: Vec<Log>,
-    /// Up to where a failing disk may have truncated its log.
+    /// Up to where a failing disk may have truncated or emptied its log.
     doubtful: Vec<Option<Zxid>>,
     voters: usize,
 }
@@ -36,9 +36,15 @@ impl Disks {
         self.doubtful[server] = Some(last);
     }
 
-    pub(super) fn truncated(&mut self, server: usize, last: Zxid) {
+    /// A server has let go of the end of its log; a quorum still has what of it is decided.
+    pub(super) fn truncated(&mut self, server: usize, last: Zxid, history: &History) {
         self.doubtful[server] = None;
-        self.logs[server].split_off(&last.next());
+        let gone = self.logs[server].split_off(&last.next());
+        for (zxid, payload) in gone {
+            if history.payload(zxid) == Some(&payload) {
+                self.check_quorum(zxid, &payload);
+            }
+        }
     }
 
     pub(super) fn installed(&mut self, server: usize, log: &Log) {
@@ -46,7 +52,7 @@ impl Disks {
     }
 
     /// All that was durable is found; something more may be.
-    pub(super) fn restarted(&mut self, server: usize, found: &Found) {
+    pub(super) fn restarted(&mut self, server: usize, found: &Found, in_tree: Log) {
         let name = server + 1;
         let log = &mut self.logs[server];
         if let Some(last) = self.doubtful[server].take()
@@ -57,6 +63,8 @@ impl Disks {
         let last = log.keys().next_back().copied().unwrap_or(Zxid::ZERO);
         let applied = found.mark.as_ref().map_or(Zxid::ZERO, |mark| Zxid(mark.applied));
         assert!(found.loaded.last >= last, "[durability] s{name} had {last}");
+        // A tree may have arrived while the disk failed.
+        log.extend(in_tree);
         for (zxid, payload) in &found.entries {
             let before = log.insert(*zxid, payload.clone());
             assert!(

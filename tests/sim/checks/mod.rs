@@ -79,7 +79,7 @@ impl Checks {
 
     /// A server lets go of the end of its log.
     pub(crate) fn truncated(&mut self, server: usize, last: Zxid) {
-        self.logs.truncated(server, last, &self.history);
+        self.logs.truncated(server, last);
     }
 
     pub(crate) fn appended_durably(&mut self, server: usize, entries: &[LogEntry]) {
@@ -87,7 +87,7 @@ impl Checks {
     }
 
     pub(crate) fn truncated_durably(&mut self, server: usize, last: Zxid) {
-        self.disks.truncated(server, last);
+        self.disks.truncated(server, last, &self.history);
     }
 
     pub(crate) fn epochs_durably(&mut self, server: usize, epochs: Epochs) {
@@ -109,7 +109,7 @@ impl Checks {
         if let Some(mark) = &found.mark {
             self.history.check_tree(applied, mark.digest);
         }
-        self.disks.restarted(server, found);
+        self.disks.restarted(server, found, self.history.log_up_to(applied));
         self.terms.restarted(server, &found.loaded);
         self.logs.restarted(server, self.disks.log(server).clone(), applied);
         self.wires.restarted(server);

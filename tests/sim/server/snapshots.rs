@@ -153,6 +153,9 @@ impl World {
         let is_last = matches!(checkpoint.kind, CheckpointKind::SnapshotEnd(_));
         let stored = install.stored.map_or(0, |stored| stored + checkpoint.znodes.len());
         install.stored = Some(stored);
+        if is_last {
+            self.checks.disks.truncating(server, install.zxid);
+        }
         if store.checkpoint(&checkpoint).is_err() {
             self.coverage.note("disk failure");
             self.crash(server);
