@@ -118,6 +118,11 @@ impl History {
         self.sessions.iter().filter(|(_, life)| lives(life)).map(|(id, _)| *id).collect()
     }
 
+    /// Whether a session had begun as of a zxid.
+    pub(super) fn began(&self, session: SessionId, zxid: Zxid) -> bool {
+        self.sessions.get(&session).is_some_and(|life| life.begin <= zxid)
+    }
+
     /// Whether a session lives as far as is decided.
     pub(super) fn lives(&self, session: SessionId) -> bool {
         self.sessions.get(&session).is_some_and(|life| life.end.is_none())

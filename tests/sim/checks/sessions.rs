@@ -5,6 +5,7 @@ use super::super::server::Running;
 use super::History;
 use std::collections::BTreeSet;
 use zabra::types::{SessionId, Zxid};
+use zabra::zab::Role;
 
 #[derive(Debug, Default)]
 pub(crate) struct SessionChecks {
@@ -16,7 +17,16 @@ impl SessionChecks {
     pub(super) fn look(&mut self, history: &History, applied: Zxid, running: &Running) {
         let expected = history.sessions_at(applied);
         let sessions: BTreeSet<_> = running.replica.sessions().iter().map(|(id, _)| id).collect();
-        assert_eq!(sessions, expected, "[sessions] as of {applied}");
+        assert!(
+            sessions.is_superset(&expected),
+            "[sessions] of {expected:?} {sessions:?} are known"
+        );
+        // A leader knows a session from when it is proposed.
+        let leads = running.replica.status().role == Role::Leading;
+        for session in sessions.difference(&expected) {
+            let is_new = leads && !history.began(*session, applied);
+            assert!(is_new, "[sessions] {session} is known as of {applied}, and does not live");
+        }
         for owner in running.tree.ephemeral_owners() {
             assert!(expected.contains(&owner), "[sessions] {owner} left ephemerals behind");
         }

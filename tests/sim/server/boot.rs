@@ -8,7 +8,9 @@ use super::run::NEVER;
 use super::{Running, TREE};
 use std::collections::{BTreeMap, BTreeSet};
 use zabra::prep::PrepOptions;
-use zabra::replica::{Kept, ReaperOptions, Recovered, Recovery, Replica, ReplicaOptions};
+use zabra::replica::{
+    Kept, LocalSessions, ReaperOptions, Recovered, Recovery, Replica, ReplicaOptions,
+};
 use zabra::store::{Item, MemoryStore, Store};
 use zabra::types::{ExtendedTypes, Zxid};
 use zabra::watch::Watches;
@@ -27,6 +29,8 @@ impl World {
                 standalone: self.plan.alone,
                 ..PrepOptions::default()
             },
+            local_sessions: LocalSessions::Off,
+            read_only_mode: false,
             max_watches: 1000,
             reaper: ReaperOptions {
                 check_interval_ms: self.plan.tick_ms * 10,
