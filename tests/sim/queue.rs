@@ -34,6 +34,8 @@ pub(crate) enum Event {
     SnapshotView { who: Life, link: LinkId },
     /// The image has been written to the link.
     SnapshotSent { who: Life, link: LinkId, zxid: Zxid },
+    /// A server goes on that stood still.
+    Resume(usize),
     /// A dead server comes back.
     Restart(usize),
     /// An attempt to connect comes to its end.

@@ -120,8 +120,11 @@ impl World {
             return;
         }
         if let Some(server) = self.paused(&event) {
-            let until = self.servers[server].paused_until;
-            self.queue.push(until, event);
+            let it = &mut self.servers[server];
+            if it.deferred.is_empty() {
+                self.queue.push(it.paused_until, Event::Resume(server));
+            }
+            it.deferred.push_back(event);
             return;
         }
         match event {
@@ -135,6 +138,7 @@ impl World {
             }
             Event::SnapshotView { who, link } => self.snapshot_view(who, link),
             Event::SnapshotSent { who, link, zxid } => self.snapshot_sent(who, link, zxid),
+            Event::Resume(server) => self.resume(server),
             Event::Restart(server) => {
                 if !self.servers[server].is_up() {
                     self.start(server);
@@ -162,7 +166,20 @@ impl World {
             Event::AtServer { conn, .. } => self.server_of(*conn)?,
             event => life_of(event)?.server,
         };
-        (self.servers[server].paused_until > self.now).then_some(server)
+        let it = &self.servers[server];
+        (it.paused_until > self.now || !it.deferred.is_empty()).then_some(server)
+    }
+
+    /// A server goes on with what has come while it stood still.
+    fn resume(&mut self, server: usize) {
+        let it = &mut self.servers[server];
+        if it.paused_until > self.now {
+            self.queue.push(it.paused_until, Event::Resume(server));
+            return;
+        }
+        for event in std::mem::take(&mut it.deferred) {
+            self.dispatch(event);
+        }
     }
 
     /// From now on nothing goes wrong; every server gets a client of its own.

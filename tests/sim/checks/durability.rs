@@ -47,7 +47,10 @@ impl Disks {
         }
     }
 
-    pub(super) fn installed(&mut self, server: usize, log: &Log) {
+    /// A tree has taken the place of everything; a quorum still has what is decided.
+    pub(super) fn installed(&mut self, server: usize, log: &Log, history: &History) {
+        let last = log.keys().next_back().copied().unwrap_or(Zxid::ZERO);
+        self.truncated(server, last, history);
         self.logs[server].clone_from(log);
     }
 

@@ -99,7 +99,7 @@ impl Checks {
         let zxid = Zxid(mark.applied);
         self.history.check_tree(zxid, mark.digest);
         let log = self.history.log_up_to(zxid);
-        self.disks.installed(server, &log);
+        self.disks.installed(server, &log, &self.history);
         self.logs.installed(server, log);
     }
 

@@ -9,8 +9,8 @@ pub(crate) use disk::Disk;
 pub(crate) use snapshots::{Image, Install};
 
 use super::plan::{MS, Time, id_of};
-use super::queue::Life;
-use std::collections::{BTreeMap, BTreeSet};
+use super::queue::{Event, Life};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use zabra::replica::{Input, Replica};
 use zabra::store::MemoryStore;
 use zabra::tree::{Tree, TreeOptions};
@@ -27,6 +27,8 @@ pub(crate) struct Server {
     pub(crate) clock: Clock,
     /// Nothing of it runs before this moment.
     pub(crate) paused_until: Time,
+    /// What waits until then, in its order.
+    pub(crate) deferred: VecDeque<Event>,
     pub(crate) store: MemoryStore,
     pub(crate) disk: Disk,
     /// What is lost when it dies; none while it is dead.
@@ -62,6 +64,7 @@ impl Server {
             life: 0,
             clock,
             paused_until: 0,
+            deferred: VecDeque::new(),
             store: MemoryStore::new(),
             disk: Disk::default(),
             running: None,
