@@ -116,6 +116,10 @@ impl Client {
         self.asked.len() < MAX_ASKED && !is_closing
     }
 
+    fn is_closing(&self) -> bool {
+        matches!(self.asked.back(), Some((_, Asked::Write { op: OpCode::CloseSession, .. })))
+    }
+
     /// After silence, the wait for an answer begins with the question.
     pub(super) fn note_asked(&mut self, now: Time) {
         if self.asked.len() <= 1 {
@@ -140,6 +144,11 @@ impl Client {
 
     /// The connection is lost, and with it the answers to what was asked.
     pub(super) fn disconnect(&mut self) -> Option<ConnId> {
+        if self.is_closing() {
+            // Nobody goes on with a session that was to end.
+            self.session = None;
+            self.watching = Watching::default();
+        }
         self.asked.clear();
         self.is_open = false;
         self.watching.disconnect();

@@ -76,7 +76,6 @@ impl World {
         let is_cut_off = self.is_cut_off(server);
         self.checks.step_down.look(self.now, server, is_cut_off);
         let Some(running) = &self.servers[server].running else { return };
-        self.checks.sessions.note_doomed(running);
         self.checks.look_at_tree(server, running);
     }
 
@@ -92,6 +91,7 @@ impl World {
             }
         }
         let Some(running) = &self.servers[server].running else { return };
+        self.checks.sessions.note_doomed(running);
         self.checks.look_at_commits(server, running, &mut self.coverage);
     }
 
