@@ -1,6 +1,5 @@
 //! Connections between leaders and learners: packets arrive in order, late or not at all.
 
-use super::super::broken::Broken;
 use super::super::plan::{MS, Time, index_of};
 use super::super::queue::{Event, Life};
 use super::super::server::Image;
@@ -125,14 +124,7 @@ impl World {
 
     pub(crate) fn send(&mut self, server: usize, id: LinkId, packet: QuorumPacket) {
         let Some((number, side)) = self.find_link(server, id) else { return };
-        let swap = self.plan.broken == Some(Broken::CommitOutOfOrder)
-            && packet.kind == packet::COMMIT
-            && self.random.one_in(3);
         self.push_item(number, 1 - side, Item::Packet(packet));
-        if swap {
-            let link = self.net.links.get_mut(&number).expect("it is there");
-            swap_last_commits(&mut link.ends[1 - side].coming);
-        }
     }
 
     pub(crate) fn send_image(&mut self, server: usize, id: LinkId, image: Image) {
@@ -324,15 +316,5 @@ impl World {
             }
             self.drop_link_if_over(number);
         }
-    }
-}
-
-/// Lets the last COMMIT overtake the one before it.
-fn swap_last_commits(coming: &mut VecDeque<Item>) {
-    let is_commit =
-        |item: &Item| matches!(item, Item::Packet(packet) if packet.kind == packet::COMMIT);
-    let count = coming.len();
-    if count >= 2 && is_commit(&coming[count - 1]) && is_commit(&coming[count - 2]) {
-        coming.swap(count - 1, count - 2);
     }
 }

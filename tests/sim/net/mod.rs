@@ -6,7 +6,7 @@ pub(crate) mod packets;
 
 pub(crate) use links::{Link, Side};
 
-use super::plan::Time;
+use super::plan::{MS, Time};
 use super::queue::Event;
 use super::world::World;
 use election::Wire;
@@ -52,7 +52,8 @@ impl Network {
 impl World {
     /// Microseconds of a packet's journey.
     pub(crate) fn journey(&mut self, from: usize, to: usize) -> Time {
-        self.random.delay(self.plan.net) * self.net.slowness[from][to]
+        let longest = self.plan.tick_ms * MS * 10;
+        (self.random.delay(self.plan.net) * self.net.slowness[from][to]).min(longest)
     }
 
     /// Nothing goes from the one servers to the others, until the partition with this number is

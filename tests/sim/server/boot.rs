@@ -75,6 +75,7 @@ impl World {
             dialing: None,
             next_attempt: 1,
             install: None,
+            held: BTreeMap::new(),
             views: Vec::new(),
         });
         self.observe_log(server, &[]);

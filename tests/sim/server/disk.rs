@@ -1,6 +1,7 @@
 //! The log thread and the checkpoint thread, with a disk that takes time and can fail.
 
 use super::super::broken::Broken;
+use super::super::plan::{MS, Time};
 use super::super::queue::{Event, Life};
 use super::super::world::World;
 use std::collections::VecDeque;
@@ -46,29 +47,29 @@ impl World {
         if disk.batch.is_some() || disk.log.is_empty() {
             return;
         }
-        let mut batch: Vec<_> = disk.log.drain(..).collect();
-        if self.plan.broken == Some(Broken::EpochBeforeLog) {
-            batch.sort_by_key(|job| !matches!(job, LogJob::SaveEpochs(_)));
-        }
-        disk.batch = Some(batch);
-        let slowness = disk.slowness.max(1);
-        let delay = self.random.delay(self.plan.disk) * slowness;
+        disk.batch = Some(disk.log.drain(..).collect());
+        let delay = self.disk_delay(server);
         let who = self.servers[server].life();
         self.after(delay, Event::LogDone(who));
+    }
+
+    /// Microseconds that a disk takes now. However slow it is, it comes to an end.
+    pub(super) fn disk_delay(&mut self, server: usize) -> Time {
+        let slowness = self.servers[server].disk.slowness.max(1);
+        let longest = self.plan.tick_ms * MS * 20;
+        (self.random.delay(self.plan.disk) * slowness).min(longest)
     }
 
     /// A batch has been written: one sync for appends that follow each other.
     pub(crate) fn log_done(&mut self, who: Life) {
         let server = who.server;
         let batch = self.servers[server].disk.batch.take().expect("a batch is being written");
-        let early = self.plan.broken == Some(Broken::AckBeforeSync);
         let mut jobs = &batch[..];
         while !jobs.is_empty() {
             let done = leading_appends(jobs).max(1);
             let (now, later) = jobs.split_at(done);
             jobs = later;
             match self.write(server, now, Durability::Synced) {
-                Ok(Some(zab::Input::Persisted(_))) if early => {}
                 Ok(Some(input)) => self.input(server, Input::Quorum(input)),
                 Ok(None) => {}
                 Err(error) => {
@@ -126,6 +127,25 @@ impl World {
         }
     }
 
+    /// Whether what has been handed to the log of a broken server is called durable.
+    pub(super) fn says_durable_early(&self, server: usize) -> bool {
+        let running = self.servers[server].running.as_ref();
+        let serves = running.is_some_and(|running| running.replica.is_serving());
+        match self.plan.broken {
+            Some(Broken::AckBeforeSync) => true,
+            Some(Broken::EpochBeforeLog) => !serves,
+            _ => false,
+        }
+    }
+
+    /// A broken server stores its epochs while the log before them is on its way.
+    pub(super) fn save_epochs_at_once(&mut self, server: usize, epochs: Epochs) {
+        let saved = self.write(server, &[LogJob::SaveEpochs(epochs)], Durability::Synced);
+        if let Ok(Some(input)) = saved {
+            self.input(server, Input::Quorum(input));
+        }
+    }
+
     /// Leaves on the disk what a crash finds there: a part of what was being written.
     pub(crate) fn crash_disk(&mut self, server: usize) {
         let disk = std::mem::take(&mut self.servers[server].disk);
@@ -177,7 +197,7 @@ impl World {
             return;
         }
         disk.is_checkpointing = true;
-        let delay = self.random.delay(self.plan.disk) * disk.slowness.max(1);
+        let delay = self.disk_delay(server);
         let who = self.servers[server].life();
         self.after(delay, Event::CheckpointDone(who));
     }

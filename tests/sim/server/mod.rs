@@ -10,6 +10,7 @@ pub(crate) use snapshots::{Image, Install};
 
 use super::plan::{MS, Time, id_of};
 use super::queue::{Event, Life};
+use jute::quorum::QuorumPacket;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use zabra::replica::{Input, Replica};
 use zabra::store::MemoryStore;
@@ -53,6 +54,8 @@ pub(crate) struct Running {
     pub(crate) next_attempt: u64,
     /// A tree that is arriving in the place of this one.
     pub(crate) install: Option<Install>,
+    /// COMMITs that a broken leader holds back.
+    pub(crate) held: BTreeMap<LinkId, QuorumPacket>,
     /// Links that wait for a view of the tree as it is now.
     pub(crate) views: Vec<LinkId>,
 }

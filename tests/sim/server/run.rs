@@ -2,6 +2,7 @@
 
 use super::super::broken::Broken;
 use super::super::clients::ToClient;
+use super::super::net::packets;
 use super::super::plan::MS;
 use super::super::queue::{Event, Life};
 use super::super::trace::{effect_text, input_text};
@@ -9,9 +10,10 @@ use super::super::world::World;
 use super::disk::{LogJob, MAX_CHECKPOINTS};
 use super::{Clock, Running, Server};
 use jute::disk::TreeMark;
+use jute::quorum::QuorumPacket;
 use zabra::replica::{Effect, Input};
 use zabra::store::{Checkpoint, CheckpointKind, LogEntry};
-use zabra::types::Moment;
+use zabra::types::{LinkId, Moment};
 use zabra::zab::{self, Action, Role};
 
 /// Changed znodes after which a checkpoint is made.
@@ -159,22 +161,22 @@ impl World {
         match action {
             Action::Append(zxid, payload) => {
                 self.servers[server].disk.log.push_back(LogJob::Append(LogEntry { zxid, payload }));
-                if self.plan.broken == Some(Broken::AckBeforeSync) {
+                if self.says_durable_early(server) {
                     self.input(server, Input::Quorum(zab::Input::Persisted(zxid)));
                 }
             }
             Action::Truncate(last) => {
                 self.servers[server].disk.log.push_back(LogJob::Truncate(last));
             }
+            Action::SaveEpochs(epochs) if self.plan.broken == Some(Broken::EpochBeforeLog) => {
+                self.save_epochs_at_once(server, epochs);
+            }
             Action::SaveEpochs(epochs) => {
                 self.servers[server].disk.log.push_back(LogJob::SaveEpochs(epochs));
             }
             Action::Notify(to, message) => self.notify(server, to, message),
             Action::Dial(target) => self.dial(server, target),
-            Action::Send(link, packet) => {
-                self.checks.sending(server, link, &packet);
-                self.send(server, link, packet);
-            }
+            Action::Send(link, packet) => self.say(server, link, packet),
             Action::Close(link, why) => {
                 self.coverage.note_link(&why);
                 self.close_link(server, link);
@@ -191,6 +193,27 @@ impl World {
             }
             Action::Report(_) => {}
             Action::ReceiveSnapshot(link, zxid) => self.receive_snapshot(server, link, zxid),
+        }
+    }
+
+    /// Says something to another server; a leader that is broken holds one COMMIT back until the
+    /// next has left.
+    fn say(&mut self, server: usize, link: LinkId, packet: QuorumPacket) {
+        let holds = self.plan.broken == Some(Broken::CommitOutOfOrder);
+        let mut late = None;
+        if holds
+            && packet.kind == packets::COMMIT
+            && let Some(running) = &mut self.servers[server].running
+        {
+            late = running.held.remove(&link);
+            if late.is_none() {
+                running.held.insert(link, packet);
+                return;
+            }
+        }
+        for packet in [Some(packet), late].into_iter().flatten() {
+            self.checks.sending(server, link, &packet);
+            self.send(server, link, packet);
         }
     }
 

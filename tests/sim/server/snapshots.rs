@@ -115,7 +115,7 @@ impl World {
 
     /// Goes on storing the image, once nothing older is on its way to the disk.
     pub(crate) fn poke_install(&mut self, server: usize) {
-        let slowness = self.servers[server].disk.slowness.max(1);
+        let delay = self.disk_delay(server);
         let who = self.servers[server].life();
         let Server { running: Some(running), disk, .. } = &mut self.servers[server] else {
             return;
@@ -124,7 +124,6 @@ impl World {
         let is_free = disk.log_is_idle() && disk.checkpoints.is_empty();
         if install.image.is_some() && !install.is_stepping && is_free {
             install.is_stepping = true;
-            let delay = self.random.delay(self.plan.disk) * slowness;
             self.after(delay, Event::InstallStep(who));
         }
     }
