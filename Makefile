@@ -15,7 +15,7 @@ endif
 CARGO = $(CACHED) cargo
 ZABRA = $(CARGO_TARGET_DIR)/release/zabra
 
-.PHONY: help setup-build setup build run test check lint core doc unit compat bench fuzz clean
+.PHONY: help setup-build setup build run test check lint core doc unit sim compat bench fuzz clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' Makefile | expand -t 20
@@ -52,6 +52,12 @@ doc: setup-build
 
 unit: setup-build ## the tests of the crates
 	$(CARGO) test --workspace --locked
+
+SEEDS ?= 10000
+
+sim: setup-build ## simulate SEEDS (10000) ensembles, from seed FIRST (0) on
+	SIM_SEEDS=$(SEEDS) SIM_FIRST=$(or $(FIRST),0) $(CARGO) test --release --no-default-features \
+		--locked --test sim nothing -- --nocapture
 
 compat: setup build ## the same program before Zabra and before Apache ZooKeeper
 	if [ -x compat-tests/run ]; then compat-tests/run $(ARGS); fi
