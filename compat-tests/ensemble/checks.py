@@ -6,6 +6,7 @@ import time
 
 from kazoo.client import KazooClient
 
+from harness.members import IMAGE_BEGINS, ZABRA
 from load import Load, client
 
 # Made by every server for itself.
@@ -67,10 +68,15 @@ def same_trees(ensemble) -> dict:
 
 
 def same_digests(ensemble) -> int:
-    """Compares the digests that servers remember of every 128th transaction; how many."""
+    """Compares the digests that servers remember of every 128th transaction; how many.
+
+    Apache ZooKeeper remembers wrong ones while it reads a snapshot that was written to meanwhile,
+    its own or its leader's; so of it only those count that lived once and were sent none."""
     known = {}
     compared = 0
     for member in ensemble:
+        if member.kind != ZABRA and (member.lives > 1 or IMAGE_BEGINS in member.log_text()):
+            continue
         for zxid, digest in re.findall(r"([0-9a-f]+): (-?\d+)", member.ask("hash")):
             other, theirs = known.setdefault(zxid, (member.name, digest))
             if theirs != digest:

@@ -40,8 +40,8 @@ def run(name: str, function, options: argparse.Namespace) -> bool:
         signal.alarm(0)
         first, *rest = f"{type(error).__name__}: {error}".splitlines()
         print(f"FAIL {name}: {first}", flush=True)
-        for line in rest + traceback.format_exc().splitlines() * bool(options.verbose):
-            print(f"    {line}", flush=True)
+        for line in rest + traceback.format_tb(error.__traceback__) * options.verbose:
+            print("    " + line.rstrip().replace("\n", "\n    "), flush=True)
         return False
     else:
         print(f"ok {name}", flush=True)

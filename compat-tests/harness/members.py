@@ -56,6 +56,8 @@ BROKEN = {
 }
 # What a learner says of whom it learns from, and of the image of a tree that it is sent.
 CONNECTED = re.compile(r"Successfully connected to leader, using address: \S+:(\d+)")
+# What waiting for a server leaves in its log.
+NOISE = "NIOServerCnxn - Processing"
 IMAGE_BEGINS = "Getting a snapshot from leader"
 IMAGE_ENDS = "Learner received NEWLEADER message"
 
@@ -244,7 +246,8 @@ class Member:
 
     def log_tail(self) -> str:
         """The last lines it wrote."""
-        return "\n".join(self.log_text().splitlines()[-30:])
+        lines = [line for line in self.log_text().splitlines() if NOISE not in line]
+        return "\n".join(lines[-30:])
 
     def complaints(self, was_java) -> list[str]:
         """Lines in the logs of all its lives that none should have.
@@ -356,6 +359,9 @@ class Ensemble:
         """Waits for a condition; if it does not come the error shows the ends of all logs."""
         deadline = time.monotonic() + seconds
         while not condition():
+            for member in self:
+                if not member.running() and member.deaths:
+                    raise MemberError(member.deaths[-1])
             if time.monotonic() > deadline:
                 raise MemberError(f"waited {seconds} seconds for {what}\n" + self.log_tails())
             time.sleep(0.02)
