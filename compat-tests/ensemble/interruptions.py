@@ -8,16 +8,16 @@ the first write is a create, in a session that is opened for it.
 import argparse
 import signal
 import statistics
-import struct
 import sys
-import socket
 import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(HERE))
 
 from harness.members import APACHE, ZABRA, Ensemble  # noqa: E402
+from raw import SEQUENTIAL, Raw  # noqa: E402
 
 # As ZooKeeper's sample configuration has them; elections as they are by default.
 KEYS = {"tickTime": "2000", "initLimit": "10", "syncLimit": "5", "minSessionTimeout": "4000"}
@@ -26,41 +26,11 @@ RETRY_SECONDS = 0.005
 TRY_SECONDS = 1.0
 
 
-def frame(link: socket.socket, body: bytes) -> bytes:
-    """Sends a frame and returns the one that comes back."""
-    link.sendall(struct.pack(">i", len(body)) + body)
-    length, = struct.unpack(">i", exactly(link, 4))
-    return exactly(link, length)
-
-
-def exactly(link: socket.socket, count: int) -> bytes:
-    """So many bytes."""
-    data = b""
-    while len(data) < count:
-        chunk = link.recv(count - len(data))
-        if not chunk:
-            raise OSError("closed")
-        data += chunk
-    return data
-
-
-def text(value: bytes) -> bytes:
-    """A string or a buffer of a record."""
-    return struct.pack(">i", len(value)) + value
-
-
-CREATE = (struct.pack(">ii", 1, 1) + text(b"/probe-") + text(b"x") + struct.pack(">ii", 1, 31)
-          + text(b"world") + text(b"anyone") + struct.pack(">i", 2))
-
-
 def write(port: int) -> bool:
     """Whether a server makes a session and a znode now."""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=TRY_SECONDS) as link:
-            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            frame(link, struct.pack(">iqiq", 0, 0, 30000, 0) + text(bytes(16)) + b"\0")
-            reply = frame(link, CREATE)
-            return struct.unpack(">iqi", reply[:16])[2] == 0
+        with Raw(port, patience=TRY_SECONDS) as session:
+            return session.create("/probe-", b"x", SEQUENTIAL) == 0
     except OSError:
         return False
 
