@@ -13,6 +13,7 @@ from pathlib import Path
 
 COMPAT = Path(__file__).resolve().parent.parent
 REPOSITORY = COMPAT.parent
+DEBIAN_PACKAGE = "libzookeeper-java=3.8.0-11+deb12u2"
 
 
 def cache_dir() -> Path:
@@ -53,14 +54,38 @@ def installed(name: str, install) -> Path:
 
 def apache_jars() -> Path:
     """The directory with the jars of Apache ZooKeeper: its server, its client and zkCli."""
-    pom = COMPAT / "apache" / "pom.xml"
+    return _maven_jars("apache", COMPAT / "apache" / "pom.xml")
 
+
+def logging_jars() -> Path:
+    """The directory with what makes Apache ZooKeeper write its log to standard error."""
+    return _maven_jars("logging", COMPAT / "apache" / "logging.xml")
+
+
+def debian_jars() -> Path:
+    """The directory with zookeeper.jar and zookeeper-jute.jar of Debian's ZooKeeper 3.8.0.
+
+    What they need besides is compatible with the jars of `apache_jars`.
+    """
+
+    def install(directory: Path) -> None:
+        subprocess.run(["apt-get", "download", DEBIAN_PACKAGE], check=True, stdout=sys.stderr,
+                       cwd=directory)
+        package, = directory.glob("*.deb")
+        subprocess.run(["dpkg-deb", "-x", str(package), str(directory / "unpacked")], check=True)
+        for name in ["zookeeper.jar", "zookeeper-jute.jar"]:
+            shutil.copy(directory / "unpacked" / "usr" / "share" / "java" / name, directory)
+
+    return installed(f"debian-{DEBIAN_PACKAGE.partition('=')[2]}", install)
+
+
+def _maven_jars(name: str, pom: Path) -> Path:
     def install(directory: Path) -> None:
         command = ["mvn", "-q", "-B", "-f", str(pom), "dependency:copy-dependencies",
                    f"-DoutputDirectory={directory}"]
         subprocess.run(command, check=True, stdout=sys.stderr, cwd=directory)
 
-    return installed(f"apache-{fingerprint(pom)}", install)
+    return installed(f"{name}-{fingerprint(pom)}", install)
 
 
 def python_with(requirements: Path) -> Path:

@@ -1,0 +1,159 @@
+"""A learner comes back far behind: by DIFF from the leader's memory, from its log, by SNAP; and
+with more than the others know, by TRUNC. A Zabra learner of Java, and a Java learner of Zabra."""
+
+import re
+import time
+
+import checks
+from harness.members import APACHE, DEBIAN, ZABRA
+from load import Load, client
+
+from . import scenario
+
+# zookeeper.commitLogCount is 500: what a leader keeps in memory.
+FEW, MANY = 200, 3000
+LEADER = 3
+# Makes a leader send SNAP to whoever is behind what it has in memory.
+NO_LOG_SYNC = {"zookeeper.snapshotSizeFactor": "-1"}
+
+ARRANGEMENTS = [
+    ("zabra-learner-of-java", [ZABRA, APACHE, APACHE]),
+    ("zabra-learner-of-java-3.8", [ZABRA, DEBIAN, DEBIAN]),
+    ("java-learner-of-zabra", [APACHE, ZABRA, ZABRA]),
+    ("java-3.8-learner-of-zabra", [DEBIAN, ZABRA, ZABRA]),
+    ("zabra-learner-of-zabra", [ZABRA, ZABRA, ZABRA]),
+]
+
+
+def burst(address: str, writes: int, size: int = 100) -> None:
+    """Many writes over one connection, to 300 znodes."""
+    connection = client(address)
+    connection.start(timeout=60)
+    try:
+        connection.ensure_path("/burst")
+        data = b"x" * size
+        known = set(connection.get_children("/burst"))
+        waiting = []
+        for number in range(writes):
+            name = f"n{number % 300}"
+            call = connection.set_async if name in known else connection.create_async
+            waiting.append(call(f"/burst/{name}", b"%d " % number + data))
+            known.add(name)
+            if len(waiting) == 200:
+                [result.get(60) for result in waiting]
+                waiting = []
+        [result.get(60) for result in waiting]
+    finally:
+        connection.stop()
+        connection.close()
+
+
+def how(learner) -> str:
+    """How a Java learner says that it was brought up to date; empty for another."""
+    found = re.findall(r"Getting a (diff|snapshot) from leader|Truncating log to get in sync",
+                       learner.log_text())
+    return ",".join(word or "trunc" for word in found)
+
+
+def how_served(leader, learner) -> str:
+    """How a Java leader says that it brought the learner up to date; empty for another."""
+    text = leader.log_text()
+    found = re.findall(rf"Synchronizing with Learner sid: {learner.number}|"
+                       r"Sending (snapshot|DIFF|TRUNC|a? ?diff)", text, re.IGNORECASE)
+    return ",".join(word.lower() for word in found[-3:] if word)
+
+
+def _behind(kinds, writes, flags, fresh=False, observer=False):
+    def function(w):
+        """A learner is away while others write, and comes back while they still write."""
+        observers = (4,) if observer else ()
+        learner = 4 if observer else 1
+        chosen = kinds[1:] + [kinds[2], kinds[0]] if observer else kinds
+        with w.ensemble(chosen[:4 if observer else 3], observers=observers,
+                        flags=flags) as ensemble:
+            ensemble.start(leader=LEADER)
+            burst(ensemble[LEADER].address, 300)
+            with Load(ensemble.addresses(2, LEADER), sessions=4) as load:
+                load.go_on(100)
+                ensemble[learner].kill()
+                if fresh:
+                    ensemble[learner].replace(ensemble[learner].kind)
+                burst(ensemble[LEADER].address, writes)
+                started = time.monotonic()
+                ensemble.restart(learner)
+                w.say(f"caught up after {time.monotonic() - started:.1f} s: "
+                      f"{how(ensemble[learner])} {how_served(ensemble[LEADER], ensemble[learner])}")
+                load.go_on(200)
+                # What it has learned must be on its disk too.
+                ensemble[learner].kill()
+                load.go_on(100)
+                ensemble.restart(learner)
+                load.go_on(100)
+                w.say(checks.everything(ensemble, load))
+    return function
+
+
+for _name, _kinds in ARRANGEMENTS:
+    scenario(f"catch-up: {_name}, diff from memory")(_behind(_kinds, FEW, {}))
+    scenario(f"catch-up: {_name}, diff from the log")(_behind(_kinds, MANY, {}))
+    scenario(f"catch-up: {_name}, snapshot", _kinds[2] != DEBIAN and _kinds[0] != _kinds[2])(
+        _behind(_kinds, MANY, NO_LOG_SYNC))
+    scenario(f"catch-up: {_name}, snapshot into nothing")(
+        _behind(_kinds, MANY, NO_LOG_SYNC, fresh=True))
+    scenario(f"catch-up: {_name}, observer, snapshot")(
+        _behind(_kinds, MANY, NO_LOG_SYNC, observer=True))
+
+
+def _truncated(kinds, restart_first):
+    def function(w):
+        """A leader logs what nobody else has, and is killed. The others go on without it; when it
+        comes back it must forget what was never decided."""
+        with w.ensemble(kinds, keys={"tickTime": "1000"}) as ensemble:
+            ensemble.start(leader=LEADER)
+            burst(ensemble[LEADER].address, 300)
+            # The lonely writer's session, and all it writes, is not part of what is promised.
+            lonely = client(ensemble[LEADER].address)
+            lonely.start(timeout=60)
+            lonely.create("/decided", b"d")
+            for follower in (1, 2):
+                ensemble[follower].pause()
+            for number in range(20):
+                lonely.create_async(f"/undecided-{number}", b"u")
+                lonely.set_async("/burst/n1", b"undecided")
+            # It takes the leader no time to log them; nobody else can tell when it has.
+            time.sleep(1.0)
+            for number in (1, 2, LEADER):
+                ensemble[number].kill()
+            lonely.stop()
+            lonely.close()
+            # What still was on its way to the followers is gone with them.
+            ensemble.launch(1, 2)
+            ensemble.wait_serving(1, 2)
+            w.say(f"{ensemble.leader().name} leads")
+            with Load(ensemble.addresses(1, 2), sessions=4) as load:
+                load.go_on(restart_first)
+                ensemble.restart(LEADER)
+                w.say(f"{how(ensemble[LEADER])} "
+                      f"{how_served(ensemble.leader(), ensemble[LEADER])}")
+                load.go_on(200)
+                ensemble[LEADER].kill()
+                load.go_on(50)
+                ensemble.restart(LEADER)
+                load.go_on(50)
+                load.finish()
+                found = checks.same_trees(ensemble)
+                if b"undecided" in found["/burst/n1"][0] or "/undecided-0" in found:
+                    w.say("what only the lonely leader had was decided after all")
+                    raise checks.Failed("it was not decided, but is there")
+                w.say(checks.everything(ensemble, load))
+    return function
+
+
+for _name, _kinds in [
+        ("zabra-by-java", [APACHE, APACHE, ZABRA]), ("zabra-by-java-3.8", [DEBIAN, DEBIAN, ZABRA]),
+        ("java-by-zabra", [ZABRA, ZABRA, APACHE]), ("java-3.8-by-zabra", [ZABRA, ZABRA, DEBIAN]),
+        ("zabra-by-zabra", [ZABRA, ZABRA, ZABRA])]:
+    scenario(f"truncate: {_name}", _name in ("zabra-by-java", "java-by-zabra"))(
+        _truncated(_kinds, 100))
+    # Further than the leader's memory reaches.
+    scenario(f"truncate: {_name}, far behind")(_truncated(_kinds, 1200))
