@@ -130,6 +130,21 @@ impl Journal {
         self.base
     }
 
+    /// What has been applied.
+    pub(super) const fn applied(&self) -> Zxid {
+        self.applied
+    }
+
+    /// The last transaction before a zxid, which may be the one before all that are here; `None`
+    /// if the zxid is before that, too.
+    pub(super) fn last_before(&self, zxid: Zxid) -> Option<Zxid> {
+        let count = self.entries.partition_point(|entry| entry.zxid < zxid);
+        match count.checked_sub(1) {
+            Some(at) => Some(self.entries[at].zxid),
+            None => (self.base < zxid).then_some(self.base),
+        }
+    }
+
     pub(super) const fn committed(&self) -> Zxid {
         self.committed
     }

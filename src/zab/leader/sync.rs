@@ -24,25 +24,37 @@ pub(in crate::zab) enum Choice {
     Snap,
 }
 
-/// Chooses for a learner whose log ends with `last`; everything up to `horizon` is decided.
+/// Chooses for a learner whose log ends with `last`; everything up to `horizon` is decided, and
+/// `history` was the end of this leader's log when it was elected.
 ///
 /// A learner may name the first zxid of an epoch, which no transaction has: it then has what the
 /// leader of that epoch started from, and that is a part of every later leader's log.
-pub(in crate::zab) fn choose(journal: &Journal, horizon: Zxid, last: Zxid) -> Choice {
+pub(in crate::zab) fn choose(
+    journal: &Journal,
+    horizon: Zxid,
+    history: Zxid,
+    last: Zxid,
+) -> Choice {
     if last == horizon {
         Choice::Diff(last)
     } else if last > horizon {
         // What lies behind the horizon may be in this log too, but not decided. It is sent again:
         // no acknowledgement of it counts that was given before.
-        if last.counter() == 0 { Choice::Snap } else { Choice::Trunc(horizon) }
+        if last.counter() == 0 { Choice::Diff(horizon) } else { Choice::Trunc(horizon) }
     } else if last < journal.base() {
         Choice::LookInLog
     } else if journal.knows(last) || last.counter() == 0 {
         Choice::Diff(last)
     } else {
         // It has the end of an epoch that its leader never got decided. ZooKeeper cuts nothing
-        // across epochs.
-        Choice::Snap
+        // across epochs and sends the tree. A tree that lags behind its log must not be sent: it
+        // would take from the learner's disk what is decided. Its log agrees with this one up to
+        // the last transaction here that is not behind `last`: an epoch in which anything was
+        // proposed began with a log that every later leader has.
+        match journal.last_before(last) {
+            Some(common) if journal.applied() < history => Choice::Trunc(common),
+            _ => Choice::Snap,
+        }
     }
 }
 
@@ -61,7 +73,7 @@ impl Leader {
         out: &mut Vec<Output>,
     ) {
         let horizon = self.horizon(core);
-        match choose(&core.journal, horizon, last) {
+        match choose(&core.journal, horizon, self.history, last) {
             Choice::Diff(from) => {
                 out.push(Output::Do(Action::Send(link, packet::bare(packet::DIFF, horizon))));
                 self.send_from(link, from, core, out);
