@@ -63,6 +63,17 @@ impl Ballots {
         self.0.clear();
     }
 
+    /// Whether a server has been heard.
+    pub(super) fn contains(&self, server: ServerId) -> bool {
+        self.0.contains_key(&server)
+    }
+
+    /// The vote of a server that was looking when it was last heard.
+    pub(super) fn looking(&self, server: ServerId) -> Option<Vote> {
+        let ballot = self.0.get(&server)?;
+        (ballot.state == PeerState::Looking).then_some(ballot.vote)
+    }
+
     /// Those who agree with a ballot.
     pub(super) fn supporters(&self, ballot: &Ballot) -> BTreeSet<ServerId> {
         self.0.iter().filter(|(_, other)| ballot.agrees(other)).map(|(id, _)| *id).collect()

@@ -12,13 +12,14 @@
 //! matters is that a good leader is found, soon, and together with ZooKeeper's own servers.
 //!
 //! What differs from ZooKeeper 3.9.5, none of it seen by a server that does not wait for it:
-//! - **No wait when everyone agrees**: if every voter whose weight counts has this very vote in
-//!   this round, the leader is elected at once. The 200 ms are for better votes that are still on
-//!   their way, and there are none: a voter's vote is never worse than its own log, each has told
-//!   it, and all are the same. To a ZooKeeper server, which waits, this server is one that has
-//!   waited already: it is answered with `FOLLOWING` or `LEADING` and the same vote of the same
-//!   round, which it counts as it counts a vote of someone looking. For up to 200 ms a follower
-//!   may thus knock at a ZooKeeper leader that does not listen yet; it has to knock again.
+//! - **No wait when everyone agrees**: if every voter has been heard in this round, and all whose
+//!   vote counts have this very vote, the leader is elected at once. The 200 ms are for better votes
+//!   and later rounds that are still on their way, and there are none: nobody's vote is worse than
+//!   its own log, and whoever could call for a later round is in this one. To a ZooKeeper server,
+//!   which waits, this server is one that has waited already: it is answered with `FOLLOWING` or
+//!   `LEADING` and the same vote of the same round, which it counts like that of someone looking.
+//!   For up to 200 ms a follower may thus knock at a ZooKeeper leader that does not listen yet; it
+//!   has to knock again.
 //! - **A worse vote of the same round is answered** with this server's better one. ZooKeeper only
 //!   answers votes of older rounds; a server that was still following when the better vote was
 //!   sent has then not heard it, and both lose a whole interval until it is sent again.
@@ -26,7 +27,11 @@
 //!   it followed before, and observers agree upon a leader that is dead.
 //! - **What comes while a decision waits is heard like anything else**: a server that joins the
 //!   quorum, a higher round, an established leader. ZooKeeper drops whatever is not a better vote.
+//! - A vote that is worse than an earlier one of the same server and round is not counted.
 //! - Votes are sent again at fixed times; in ZooKeeper every message puts that off.
+//! - **Answers do not beget answers**: observers do not answer, servers that are not looking are
+//!   not answered, and one server gets a limited number of answers per interval. Between two of
+//!   ZooKeeper's, an observer with a leader and a voter without answer each other without end.
 //!
 //! Left out: configurations that change while votes are counted, and the oracle of an ensemble of
 //! two. A configuration in a message is not looked at.
@@ -35,46 +40,19 @@
 //! last message when a connection is new, as ZooKeeper's do; a voter that was unreachable hears
 //! of the vote then.
 
+mod answers;
 mod ballots;
 #[cfg(test)]
 mod tests;
+mod vote;
+
+pub use vote::{Outcome, Vote};
 
 use super::{Ensemble, Notification, NotificationError, PeerState};
 use crate::types::{Epoch, Moment, ServerId, Zxid};
+use answers::Answers;
 use ballots::{Ballot, Ballots};
 use bytes::Bytes;
-
-/// Whom a server votes for, and why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Vote {
-    /// Who is to lead.
-    pub leader: ServerId,
-    /// The last transaction in that one's log.
-    pub zxid: Zxid,
-    /// The round of election.
-    pub round: i64,
-    /// The current epoch of that one; once it is established, the epoch that it leads.
-    pub peer_epoch: Epoch,
-}
-
-impl Vote {
-    /// The vote of an observer that has not heard of any: worse than all others.
-    const NONE: Self = Self {
-        leader: ServerId(i64::MIN),
-        zxid: Zxid(i64::MIN),
-        round: 0,
-        peer_epoch: Epoch(i64::MIN),
-    };
-}
-
-/// How an election has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// Who leads: this server, if it is its own id.
-    pub leader: ServerId,
-    /// The vote that has won.
-    pub vote: Vote,
-}
 
 /// What the configuration says to the election.
 #[derive(Clone, Debug)]
@@ -106,6 +84,7 @@ pub struct Election {
     received: Ballots,
     /// Votes of servers that have a leader, of whatever round (ZK: `outofelection`).
     settled: Ballots,
+    answers: Answers,
     interval_ms: u64,
     resend_at: Moment,
     /// When the vote is decided, if nothing better comes.
@@ -126,6 +105,7 @@ impl Election {
             vote: Vote::NONE,
             received: Ballots::default(),
             settled: Ballots::default(),
+            answers: Answers::default(),
             interval_ms: options.notification_ms.0,
             resend_at: Moment(0),
             decide_at: None,
@@ -133,8 +113,8 @@ impl Election {
         }
     }
 
-    /// Begins a new round with a vote for this server, whose log ends with `last_logged`. An
-    /// ensemble of one is decided by the next [`tick`](Self::tick), at once.
+    /// Begins a new round with a vote for this server, whose log ends with `last_logged`. Even if
+    /// this vote is enough, as in an ensemble of one, it is a [`tick`](Self::tick) that decides.
     pub fn start(
         &mut self,
         last_logged: Zxid,
@@ -157,9 +137,7 @@ impl Election {
         self.interval_ms = self.options.notification_ms.0;
         self.resend_at = now.plus(self.interval_ms);
         self.adopt(self.initial, out);
-        if self.is_unanimous() {
-            self.decide_at = Some(now);
-        }
+        self.schedule(now);
     }
 
     /// Takes in a message of another server. Answers it if that has to be; says who leads once that
@@ -175,15 +153,11 @@ impl Election {
         if !self.started || from == self.options.me {
             return Ok(None);
         }
-        if !self.options.ensemble.is_voter(from) {
-            self.send(from, out);
-            return Ok(None);
-        }
-        if self.is_looking() {
+        if self.is_looking() && self.options.ensemble.is_voter(from) {
             return Ok(self.count(from, &notification, now, out));
         }
         if notification.state == PeerState::Looking {
-            self.send(from, out);
+            self.answer(from, now, out);
         }
         Ok(None)
     }
@@ -221,7 +195,8 @@ impl Election {
         self.vote.peer_epoch = epoch;
     }
 
-    /// While looking, what this server votes for; afterwards the vote that has won.
+    /// While looking, what this server votes for; afterwards the vote that has won. Before the
+    /// first election it means nothing.
     #[must_use]
     pub const fn vote(&self) -> Vote {
         self.vote
@@ -245,8 +220,7 @@ impl Election {
 
     /// Whether a vote is better than another. Who weighs nothing is never better.
     fn beats(&self, vote: &Vote, other: &Vote) -> bool {
-        let key = |vote: &Vote| (vote.peer_epoch, vote.zxid, vote.leader);
-        self.options.ensemble.weight(vote.leader) > 0 && key(vote) > key(other)
+        self.options.ensemble.weight(vote.leader) > 0 && vote.rank() > other.rank()
     }
 
     /// Counts the vote of a voter, while looking.
@@ -261,7 +235,7 @@ impl Election {
         let eligible = self.options.ensemble.is_voter(ballot.vote.leader);
         match ballot.state {
             PeerState::Looking if ballot.vote.round < self.round => {
-                self.send(from, out);
+                self.answer(from, now, out);
                 None
             }
             PeerState::Looking if eligible => self.count_looking(from, ballot.vote, now, out),
@@ -292,9 +266,14 @@ impl Election {
         } else if self.beats(&vote, &self.vote) {
             self.adopt(vote, out);
         } else if self.beats(&self.vote, &vote) {
-            self.send(from, out);
+            self.answer(from, now, out);
         }
-        self.received.put(from, Ballot::looking(vote));
+        // Votes only get better within a round: a worse one has been overtaken on its way, by way of
+        // another connection.
+        let is_stale = self.received.looking(from).is_some_and(|held| self.beats(&held, &vote));
+        if !is_stale {
+            self.received.put(from, Ballot::looking(vote));
+        }
         self.review(now)
     }
 
@@ -341,26 +320,37 @@ impl Election {
         self.send_to_voters(out);
     }
 
-    /// Whether the vote is decided now, or is to be decided in a while.
+    /// Decides if it is time to, now that votes have changed.
     fn review(&mut self, now: Moment) -> Option<Outcome> {
-        if self.is_unanimous() {
-            return Some(self.decide(self.vote));
-        }
-        let own = Ballot::looking(self.vote);
-        if !self.received.have_quorum(&self.options.ensemble, &own) {
-            self.decide_at = None;
-        } else if self.decide_at.is_none() {
-            self.decide_at = Some(now.plus(self.options.notification_ms.0));
-        }
-        None
+        self.schedule(now);
+        self.decide_at.is_some_and(|due| due <= now).then(|| self.decide(self.vote))
     }
 
-    /// Whether everyone whose vote counts votes as this server does.
+    /// Sets the time of the decision: at once if all agree, in a while if a quorum does.
+    fn schedule(&mut self, now: Moment) {
+        let wait_ms = self.options.notification_ms.0;
+        if self.is_unanimous() {
+            self.decide_at = Some(now);
+        } else if self.have_quorum() {
+            self.decide_at = self.decide_at.or(Some(now.plus(wait_ms)));
+        } else {
+            self.decide_at = None;
+        }
+    }
+
+    /// Whether a quorum votes as this server does.
+    fn have_quorum(&self) -> bool {
+        self.received.have_quorum(&self.options.ensemble, &Ballot::looking(self.vote))
+    }
+
+    /// Whether nothing better can come: every voter has been heard in this round, and those whose
+    /// vote counts have the vote of this server.
     fn is_unanimous(&self) -> bool {
-        let supporters = self.received.supporters(&Ballot::looking(self.vote));
         let ensemble = &self.options.ensemble;
-        ensemble.is_quorum(&supporters)
-            && ensemble.voters().all(|id| ensemble.weight(id) == 0 || supporters.contains(&id))
+        let supporters = self.received.supporters(&Ballot::looking(self.vote));
+        let fits =
+            |id| supporters.contains(&id) || ensemble.weight(id) == 0 && self.received.contains(id);
+        self.have_quorum() && ensemble.voters().all(fits)
     }
 
     fn decide(&mut self, vote: Vote) -> Outcome {
@@ -382,8 +372,11 @@ impl Election {
         out.extend(others.map(|id| (id, message.clone())));
     }
 
-    fn send(&self, to: ServerId, out: &mut Messages) {
-        out.push((to, self.message()));
+    /// Says to one server what this one votes for. What an observer says is heard by nobody.
+    fn answer(&mut self, to: ServerId, now: Moment, out: &mut Messages) {
+        if self.votes() && self.answers.allow(to, now, self.options.notification_ms.0) {
+            out.push((to, self.message()));
+        }
     }
 
     fn message(&self) -> Bytes {

@@ -1,8 +1,14 @@
-//! Elections: single steps here, whole ensembles with a bad network in the files below.
+//! Elections: message by message in `rules`, `established` and `random`; whole ensembles with a bad
+//! network, of Zabra's servers and of ZooKeeper's, in `ensembles`.
 
+mod classic;
+mod ensembles;
+mod established;
+mod network;
+mod random;
 mod rules;
 
-use super::{Election, ElectionOptions, Outcome, Vote};
+use super::{Election, ElectionOptions, Messages, Outcome, Vote};
 use crate::types::{Epoch, Moment, ServerId, Zxid};
 use crate::zab::{Ensemble, Notification, PeerState};
 use bytes::Bytes;

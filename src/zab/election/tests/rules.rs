@@ -1,7 +1,8 @@
 //! Single rules of the election, message by message.
 
 use super::*;
-use PeerState::{Following, Looking, Observing};
+use crate::zab::NotificationError;
+use PeerState::{Following, Leading, Looking, Observing};
 
 fn to_others(me: i64, count: i64, vote: Vote) -> Vec<(i64, PeerState, Vote)> {
     (1..=count).filter(|id| *id != me).map(|id| (id, Looking, vote)).collect()
@@ -126,6 +127,87 @@ fn who_has_a_leader_answers_those_who_look() {
     server.election.established(Following, Epoch(2));
     let led = vote(3, 5, 1, 2);
     assert_eq!(server.hear(1, Looking, vote(1, 0, 9, 9)), (vec![(1, Following, led)], None));
-    // An observer is answered whatever it is doing.
-    assert_eq!(server.hear(7, Observing, won), (vec![(7, Following, led)], None));
+    // A stranger is answered too, and nobody who has a leader.
+    let none = vote(i64::MIN, i64::MIN, 1, i64::MIN);
+    assert_eq!(server.hear(7, Looking, none), (vec![(7, Following, led)], None));
+    assert_eq!(server.hear(7, Observing, won), (vec![], None));
+}
+
+#[test]
+fn a_stranger_is_told_the_vote_and_not_counted() {
+    let mut server = Server::looking(2, of_voters(3), 5, 1);
+    let own = vote(2, 5, 1, 1);
+    assert_eq!(server.hear(7, Looking, vote(3, 9, 9, 9)), (vec![(7, Looking, own)], None));
+    assert_eq!((server.election.vote(), server.election.round()), (own, 1));
+}
+
+#[test]
+fn a_vote_for_a_stranger_is_ignored() {
+    let mut server = Server::looking(2, of_voters(3), 5, 1);
+    assert_eq!(server.hear(1, Looking, vote(7, 9, 1, 9)), (vec![], None));
+    assert_eq!(server.hear(1, Looking, vote(7, 9, 5, 9)), (vec![], None));
+    assert_eq!(server.hear(1, Leading, vote(7, 9, 1, 9)), (vec![], None));
+    assert_eq!(server.hear(1, Observing, vote(3, 9, 1, 9)), (vec![], None));
+    assert_eq!((server.election.vote(), server.election.round()), (vote(2, 5, 1, 1), 1));
+}
+
+#[test]
+fn who_does_not_know_its_log_has_no_say() {
+    let mut server = Server::looking(2, of_voters(3), 5, 1);
+    assert_eq!(server.hear(3, Looking, vote(3, -1, 1, 9)), (vec![], None));
+    let mut server = Server::looking(2, of_voters(3), -1, 0);
+    assert_eq!(server.hear(1, Looking, vote(2, -1, 1, 0)), (vec![], None));
+    assert_eq!(server.hear(3, Looking, vote(3, 5, 1, 0)), (vec![], None));
+    assert_eq!(server.after(200).1, None);
+    assert_eq!(server.election.vote(), vote(2, -1, 1, 0));
+}
+
+#[test]
+fn a_vote_that_has_been_overtaken_is_not_counted() {
+    let mut server = Server::looking(3, of_voters(3), 5, 1);
+    server.hear(1, Looking, vote(3, 5, 1, 1));
+    server.hear(1, Looking, vote(1, 5, 1, 1));
+    assert_eq!(server.after(200).1, Some(elected(vote(3, 5, 1, 1))));
+}
+
+#[test]
+fn a_round_beyond_all_numbers_does_no_harm() {
+    let mut server = Server::looking(3, of_voters(3), 5, 1);
+    server.hear(1, Looking, vote(1, 0, i64::MAX, 0));
+    assert_eq!(server.election.round(), i64::MAX);
+    server.restart(5, 1);
+    assert_eq!(server.election.round(), i64::MIN);
+}
+
+#[test]
+fn bytes_that_are_no_message_change_nothing() {
+    let mut server = Server::looking(2, of_voters(3), 5, 1);
+    let mut out = Vec::new();
+    let short = Bytes::from_static(b"short");
+    let heard = server.election.notified(ServerId(1), short, server.now, &mut out);
+    assert_eq!(heard, Err(NotificationError::Truncated(5)));
+    assert!(out.is_empty() && server.election.is_looking());
+}
+
+#[test]
+fn two_servers_do_not_answer_each_other_without_end() {
+    // Server 1 does not know server 4, which does know server 1, and has the better vote.
+    let mut old = election(1, of_voters(3));
+    let mut new = election(4, of_voters(5));
+    let (now, mut to_new, mut to_old) = (Moment(0), Vec::new(), Vec::new());
+    old.start(Zxid(0), Epoch(0), now, &mut to_new);
+    new.start(Zxid(0), Epoch(0), now, &mut to_old);
+    let mut said = 0;
+    loop {
+        to_old.retain(|(to, _)| *to == ServerId(1));
+        let Some((_, message)) = to_old.pop() else { break };
+        to_new.clear();
+        old.notified(ServerId(4), message, now, &mut to_new).expect("it is well-formed");
+        for (_, message) in to_new.drain(..) {
+            new.notified(ServerId(1), message, now, &mut to_old).expect("it is well-formed");
+            said += 1;
+            assert!(said < 100, "they go on and on");
+        }
+    }
+    assert!(said > 0);
 }
