@@ -121,6 +121,8 @@ pub(crate) struct LogQueue {
 #[derive(Debug, Default)]
 struct State {
     batch: Batch,
+    /// The thread is at what it took last.
+    working: bool,
     closed: bool,
 }
 
@@ -130,6 +132,12 @@ impl LogQueue {
         self.waiting.fetch_add(batch.bytes(), Relaxed);
         self.state.lock().batch.take_over(batch);
         self.ready.notify_one();
+    }
+
+    /// Whether everything is done.
+    pub(crate) fn is_idle(&self) -> bool {
+        let state = self.state.lock();
+        state.batch.is_empty() && !state.working
     }
 
     /// Payload bytes of the entries that are not durable yet.
@@ -147,9 +155,11 @@ impl LogQueue {
     fn take(&self, batch: &mut Batch) -> bool {
         let mut state = self.state.lock();
         while state.batch.is_empty() && !state.closed {
+            state.working = false;
             self.ready.wait(&mut state);
         }
         std::mem::swap(&mut state.batch, batch);
+        state.working = true;
         !batch.is_empty()
     }
 }
@@ -259,7 +269,9 @@ mod tests {
         assert!(first.is_empty() && second.is_empty());
         assert_eq!(queue.waiting_bytes(), 3);
         let mut batch = Batch::default();
+        assert!(!queue.is_idle());
         assert!(queue.take(&mut batch));
+        assert!(!queue.is_idle());
         let expected = Batch {
             entries: vec![entry(1), entry(2), entry(5)],
             orders: vec![(1, epochs), (2, Order::Truncate(Zxid(1)))],

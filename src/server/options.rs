@@ -29,6 +29,8 @@ pub(crate) struct Options {
     pub(crate) frame_limit: u32,
     /// Bytes in each part of a packet from another server.
     pub(crate) packet_limit: usize,
+    /// How long nothing may come of an image of the tree that a leader sends.
+    pub(crate) snapshot_patience: Duration,
     /// Requests in work at which busy connections are no longer read; 0 is no limit.
     pub(crate) outstanding_limit: usize,
     /// Least and largest session timeout in milliseconds.
@@ -56,6 +58,9 @@ impl Options {
         Ok(Self {
             frame_limit: limits.frame_bytes,
             packet_limit: limits.frame_bytes as usize + limits.frame_bytes.max(MIN_EXTRA) as usize,
+            snapshot_patience: Duration::from_millis(
+                u64::from(config.tick_time_ms) * u64::from(config.quorum.init_limit.max(1)),
+            ),
             outstanding_limit: limits.outstanding_requests as usize,
             session_timeouts: (config.sessions.min_timeout_ms, config.sessions.max_timeout_ms),
             sessionless_timeout: Duration::from_millis(limits.sessionless_timeout_ms.into()),

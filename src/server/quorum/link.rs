@@ -4,16 +4,19 @@
 //! the socket itself. What the socket does not take is left to the link's task.
 
 use super::super::Shared;
-use super::packets::cut_packet;
+use super::super::checkpoints::LogPin;
+use super::images::Arrival;
+use super::packets::{BadPacket, NEWLEADER, SNAP, cut_packet, introduced};
 use crate::replica::Input;
-use crate::types::LinkId;
+use crate::store::Store;
+use crate::types::{LinkId, ServerId, Zxid};
 use crate::zab::{self, LinkError};
 use bytes::{Buf, BytesMut};
 use jute::Encode;
 use jute::quorum::QuorumPacket;
 use parking_lot::Mutex;
 use std::io::{self, ErrorKind};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -36,19 +39,26 @@ const SWAMPED_REST: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(super) id: LinkId,
-    /// Who is at the other end, for the log.
-    pub(super) name: String,
+    /// Where the other end is.
+    address: String,
+    /// Which server is there, if it is known.
+    server: OnceLock<ServerId>,
     stream: TcpStream,
     outbox: Mutex<Outbox>,
     /// Wakes the writer: the outbox has changed.
     wake: Notify,
     /// Wakes who waits for the outbox to empty.
     drained: Notify,
+    /// The image that the reader is to take, and what wakes it for that.
+    image: Mutex<Option<Zxid>>,
+    image_wake: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Outbox {
     bytes: BytesMut,
+    /// Keeps what the other side has yet to be sent in the log.
+    pin: Option<LogPin>,
     /// The link ends once `bytes` are sent.
     closing: Option<Closing>,
     /// It has ended.
@@ -65,14 +75,30 @@ enum Closing {
 }
 
 impl Link {
-    pub(super) fn new(id: LinkId, name: String, stream: TcpStream) -> Self {
+    pub(super) fn new(
+        id: LinkId,
+        address: String,
+        server: Option<ServerId>,
+        stream: TcpStream,
+    ) -> Self {
         Self {
             id,
-            name,
+            address,
+            server: server.map_or_else(OnceLock::new, OnceLock::from),
             stream,
             outbox: Mutex::default(),
             wake: Notify::new(),
             drained: Notify::new(),
+            image: Mutex::default(),
+            image_wake: Notify::new(),
+        }
+    }
+
+    /// Who is at the other end, for the log.
+    pub(super) fn name(&self) -> String {
+        match self.server.get() {
+            Some(server) => format!("server {server} at {}", self.address),
+            None => self.address.clone(),
         }
     }
 
@@ -90,8 +116,53 @@ impl Link {
             outbox.closing = Some(Closing::Failed(why));
             return;
         }
+        if packet.kind == NEWLEADER {
+            // Nothing is read from the log for it any more.
+            outbox.pin = None;
+        }
         outbox.bytes.reserve(size);
         packet.encode(&mut outbox.bytes);
+    }
+
+    /// Sends bytes as they are.
+    pub(super) fn push_bytes(&self, bytes: &[u8]) {
+        let mut outbox = self.outbox.lock();
+        if outbox.closing.is_none() && !outbox.ended {
+            outbox.bytes.extend_from_slice(bytes);
+        }
+        drop(outbox);
+        self.flush();
+    }
+
+    /// Keeps the log for this link, instead of what was kept before.
+    pub(super) fn pin_log(&self, pin: LogPin) {
+        let mut outbox = self.outbox.lock();
+        if !outbox.ended {
+            outbox.pin = Some(pin);
+        }
+    }
+
+    /// The log is read for this link from here on; what is before may go.
+    pub(super) fn advance_pin(&self, from: Zxid, make: impl FnOnce() -> LogPin) {
+        let mut outbox = self.outbox.lock();
+        if !outbox.ended {
+            outbox.pin.get_or_insert_with(make).advance(from);
+        }
+    }
+
+    /// What the reader waits for behind a SNAP: to be told that it is to take the image.
+    pub(super) fn expect_image(&self, zxid: Zxid) {
+        *self.image.lock() = Some(zxid);
+        self.image_wake.notify_one();
+    }
+
+    async fn image(&self) -> Zxid {
+        loop {
+            if let Some(zxid) = self.image.lock().take() {
+                return zxid;
+            }
+            self.image_wake.notified().await;
+        }
     }
 
     /// Ends the link after what is on its way, as the broadcast says.
@@ -189,9 +260,10 @@ impl Link {
 }
 
 /// Serves a link until it ends.
-pub(super) async fn serve(shared: &Arc<Shared>, link: &Link) {
+pub(super) async fn serve(shared: &Arc<Shared>, store: &Arc<dyn Store>, link: &Link) {
+    let mut arrival = Arrival::new(shared, store);
     let end = tokio::select! {
-        why = read(shared, link) => why,
+        why = read(shared, link, &mut arrival) => why,
         result = link.write() => match result {
             Ok(()) => "closed".to_owned(),
             Err(error) => error.to_string(),
@@ -201,23 +273,24 @@ pub(super) async fn serve(shared: &Arc<Shared>, link: &Link) {
         let mut outbox = link.outbox.lock();
         outbox.ended = true;
         outbox.bytes = BytesMut::new();
+        outbox.pin = None;
         outbox.closing.clone()
     };
     link.drained.notify_waiters();
-    let name = &link.name;
+    let name = link.name();
     match closing {
         Some(Closing::Ordered(why)) => {
             tracing::info!("closed the link with {name}: {why}");
-            return;
+            return arrival.restore(zab::Input::Tick).await;
         }
         Some(Closing::Failed(why)) => tracing::warn!("closed the link with {name}: {why}"),
         None => tracing::info!("the link with {name} has ended: {end}"),
     }
-    shared.submit(&mut vec![Input::Quorum(zab::Input::Closed(link.id))]);
+    arrival.restore(zab::Input::Closed(link.id)).await;
 }
 
 /// Hands on what comes, until nothing does; says why.
-async fn read(shared: &Arc<Shared>, link: &Link) -> String {
+async fn read(shared: &Arc<Shared>, link: &Link, arrival: &mut Arrival<'_>) -> String {
     let limit = shared.options.packet_limit;
     let mut input = BytesMut::new();
     let mut inputs = Vec::new();
@@ -235,28 +308,47 @@ async fn read(shared: &Arc<Shared>, link: &Link) -> String {
             Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
             Err(error) => return error.to_string(),
         }
-        let mut bad = None;
         loop {
-            match cut_packet(&mut input, limit) {
-                Ok(Some(packet)) => {
-                    inputs.push(Input::Quorum(zab::Input::Packet(link.id, packet)));
-                }
-                Ok(None) => break,
-                Err(error) => {
-                    bad = Some(error);
-                    break;
-                }
+            let next = read_packets(link, &mut input, limit, &mut inputs);
+            if link.is_closing() {
+                inputs.clear();
             }
-        }
-        if link.is_closing() {
-            inputs.clear();
-        }
-        shared.submit(&mut inputs);
-        if let Some(error) = bad {
-            return error.to_string();
+            shared.submit(&mut inputs);
+            match next {
+                Ok(false) => break,
+                Ok(true) => {
+                    let zxid = link.image().await;
+                    let taken = arrival.take(link.id, &link.stream, zxid, &mut input).await;
+                    if let Err(error) = taken {
+                        return error.to_string();
+                    }
+                }
+                Err(error) => return error.to_string(),
+            }
         }
         while shared.is_swamped() {
             tokio::time::sleep(SWAMPED_REST).await;
         }
     }
+}
+
+/// Takes the whole packets that have arrived; true if an image comes next.
+fn read_packets(
+    link: &Link,
+    input: &mut BytesMut,
+    limit: usize,
+    inputs: &mut Vec<Input>,
+) -> Result<bool, BadPacket> {
+    while let Some(packet) = cut_packet(input, limit)? {
+        let precedes_image = packet.kind == SNAP;
+        if let Some(server) = introduced(&packet) {
+            // Only what it says first counts.
+            let _ = link.server.set(server);
+        }
+        inputs.push(Input::Quorum(zab::Input::Packet(link.id, packet)));
+        if precedes_image {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

@@ -4,6 +4,7 @@
 //! Knows nothing of what is said on them.
 
 use super::super::Shared;
+use super::images;
 use super::link::{Link, serve};
 use super::sockets;
 use crate::config::Endpoint;
@@ -52,6 +53,8 @@ pub(super) enum Command {
     Dialed(u64, ServerId, Result<TcpStream, String>),
     /// Read the log for a link, once that can take more.
     ReadLog(LinkId, Zxid, usize),
+    /// Send an image of the tree.
+    SendSnapshot(LinkId),
     /// A link has ended.
     Ended(LinkId),
 }
@@ -104,6 +107,7 @@ impl Links {
             Command::Dial(server) => self.dial(server),
             Command::Dialed(number, server, result) => self.dialed(number, server, result),
             Command::ReadLog(link, from, max_bytes) => self.read_log(link, from, max_bytes),
+            Command::SendSnapshot(link) => self.send_snapshot(link),
             Command::Ended(link) => {
                 self.table().lock().remove(&link);
             }
@@ -120,19 +124,20 @@ impl Links {
             tracing::warn!("{remote}: closing the connection to the quorum port: {links} others");
             return;
         }
-        let link = self.start(remote.to_string(), stream);
+        let link = self.start(remote.to_string(), None, stream);
         self.shared.submit(&mut vec![Input::Quorum(zab::Input::Accepted(link))]);
     }
 
     /// Serves a new link.
-    fn start(&mut self, name: String, stream: TcpStream) -> LinkId {
+    fn start(&mut self, address: String, server: Option<ServerId>, stream: TcpStream) -> LinkId {
         let id = LinkId(self.last.0 + 1);
         self.last = id;
-        let link = Arc::new(Link::new(id, name, stream));
+        let link = Arc::new(Link::new(id, address, server, stream));
         self.table().lock().insert(id, Arc::clone(&link));
         let (shared, commands) = (Arc::clone(&self.shared), self.commands.clone());
+        let store = Arc::clone(&self.store);
         self.tasks.spawn(async move {
-            serve(&shared, &link).await;
+            serve(&shared, &store, &link).await;
             // If nobody listens, the server is ending.
             let _ = commands.send(Command::Ended(id));
         });
@@ -163,7 +168,7 @@ impl Links {
             Ok(stream) => {
                 let remote = stream.peer_addr();
                 let remote = remote.map_or_else(|error| error.to_string(), |at| at.to_string());
-                zab::Input::Dialed(self.start(format!("server {server} at {remote}"), stream))
+                zab::Input::Dialed(self.start(remote, Some(server), stream))
             }
             Err(why) => {
                 tracing::warn!("cannot connect to server {server}, which was elected: {why}");
@@ -173,10 +178,17 @@ impl Links {
         self.shared.submit(&mut vec![Input::Quorum(input)]);
     }
 
+    fn send_snapshot(&mut self, id: LinkId) {
+        let Some(link) = self.table().lock().get(&id).cloned() else { return };
+        let (shared, store) = (Arc::clone(&self.shared), Arc::clone(&self.store));
+        self.tasks.spawn(async move { images::send(&shared, store, &link).await });
+    }
+
     /// Reads the log on a thread that may wait for the disk.
     fn read_log(&mut self, id: LinkId, from: Zxid, max_bytes: usize) {
         let Some(link) = self.table().lock().get(&id).cloned() else { return };
         let (shared, store) = (Arc::clone(&self.shared), Arc::clone(&self.store));
+        link.advance_pin(from, || shared.checkpoints.pin_log());
         self.tasks.spawn(async move {
             if !link.drained().await {
                 return;

@@ -6,6 +6,7 @@
 
 mod election;
 mod greeting;
+mod images;
 mod link;
 mod links;
 mod packets;
@@ -15,7 +16,7 @@ use super::Shared;
 use crate::config::{Config, Endpoint, Ensemble, Member, MemberAddress};
 use crate::store::Store;
 use crate::types::{LinkId, ServerId};
-use crate::zab::Action;
+use crate::zab::{Action, Report};
 use greeting::Greeting;
 pub(crate) use link::Link;
 use std::collections::BTreeMap;
@@ -62,12 +63,13 @@ impl Quorum {
             Action::ReadLog { link, from, max_bytes } => {
                 let _ = self.links.send(links::Command::ReadLog(link, from, max_bytes));
             }
-            Action::SendSnapshot(id) | Action::ReceiveSnapshot(id, _) => {
-                self.to_link(id, written, |link| {
-                    link.fail("snapshots do not travel yet".to_owned());
-                });
+            Action::SendSnapshot(id) => {
+                let _ = self.links.send(links::Command::SendSnapshot(id));
             }
-            Action::Report(report) => tracing::info!("{report}"),
+            Action::ReceiveSnapshot(id, zxid) => {
+                self.to_link(id, written, |link| link.expect_image(zxid));
+            }
+            Action::Report(report) => log(&report),
             Action::Append(..) | Action::Truncate(_) | Action::SaveEpochs(_) => {
                 unreachable!("the log thread does what concerns the disk")
             }
@@ -82,6 +84,19 @@ impl Quorum {
         let Some(link) = self.table.lock().get(&id).cloned() else { return };
         act(&link);
         written.push(link);
+    }
+}
+
+/// Tells the operator what the broadcast reports.
+fn log(report: &Report) {
+    match report {
+        Report::BadNotification(..) => tracing::warn!("{report}"),
+        Report::Repeated(_) => tracing::debug!("{report}"),
+        Report::Looking(_)
+        | Report::Elected(..)
+        | Report::Found(..)
+        | Report::Serving(..)
+        | Report::Synchronising(..) => tracing::info!("{report}"),
     }
 }
 

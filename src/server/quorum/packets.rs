@@ -1,10 +1,18 @@
 //! From a link's bytes to packets, with bounds on everything that a stranger can claim.
 
+use crate::types::ServerId;
 use bytes::{Buf, BytesMut};
 use jute::quorum::QuorumPacket;
 use jute::{Decode, Decoder, Limits};
 use thiserror::Error;
 
+/// The kind of the packet behind which an image of a tree comes.
+pub(super) const SNAP: i32 = 15;
+/// The kind of the packet with which a learner has been sent all that it lacked.
+pub(super) const NEWLEADER: i32 = 10;
+/// The kinds of the packets with which a learner introduces itself.
+const FOLLOWERINFO: i32 = 11;
+const OBSERVERINFO: i32 = 16;
 /// The kinds that there are (ZK: `Leader`).
 const KINDS: std::ops::RangeInclusive<i32> = 1..=19;
 /// Most identities of a client in one packet.
@@ -47,6 +55,14 @@ pub(super) fn cut_packet(
     let packet = QuorumPacket::decode(&mut decoder)?;
     decoder.finish()?;
     Ok(Some(packet))
+}
+
+/// The server that a packet introduces as the sender.
+pub(super) fn introduced(packet: &QuorumPacket) -> Option<ServerId> {
+    if packet.kind != FOLLOWERINFO && packet.kind != OBSERVERINFO {
+        return None;
+    }
+    packet.data.as_ref()?.first_chunk().map(|id| ServerId(i64::from_be_bytes(*id)))
 }
 
 /// How long a packet is.
@@ -128,7 +144,7 @@ mod tests {
             packet(Some(0), Some(&[])),
             packet(Some(LIMIT), Some(&[("ip", "127.0.0.1"), ("digest", "a:b")])),
         ];
-        let whole: Vec<u8> = packets.iter().flat_map(|packet| packet.to_bytes()).collect();
+        let whole: Vec<u8> = packets.iter().flat_map(Encode::to_bytes).collect();
         // Byte by byte, and all at once.
         for step in [1, 7, whole.len()] {
             let (mut input, mut found) = (BytesMut::new(), Vec::new());

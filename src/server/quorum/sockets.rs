@@ -21,13 +21,13 @@ const ACCEPT_REST: Duration = Duration::from_millis(50);
 /// # Errors
 /// The last attempt's.
 pub(super) async fn bind(endpoint: &Endpoint, tries: u32) -> io::Result<TcpListener> {
-    let mut tried = 0;
+    let mut attempts = 0;
     loop {
         match listen::bind_endpoint(endpoint, BACKLOG) {
             Ok(listener) => return Ok(listener),
             Err(error) => {
-                tried += 1;
-                if tried == tries {
+                attempts += 1;
+                if attempts == tries {
                     return Err(error);
                 }
                 tracing::warn!("cannot listen for servers on {endpoint}: {error}; trying again");

@@ -20,7 +20,6 @@
 //! again, and goes into step 4.
 //!
 //! Knows nothing of sockets, nor of what else is said on a link.
-#![allow(dead_code, reason = "the links between servers use it")]
 
 #[cfg(test)]
 mod tests;
@@ -28,7 +27,7 @@ mod tests;
 use super::Shared;
 use super::checkpoints::{CheckpointQueue, LogPin, Stopping};
 use super::options;
-use crate::replica::{Input, SessionChanges};
+use crate::replica::{Input, Kept, SessionChanges};
 use crate::store::apache::{ImageDecoder, ImageError, ImageItem, write_image};
 use crate::store::{Checkpoint, CheckpointKind, Store, StoreError};
 use crate::tree::{LoadError, Tree, TreeLoader, TreeOptions};
@@ -40,7 +39,7 @@ use jute::disk::TreeMark;
 use jute::quorum::QuorumPacket;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::{mpsc, oneshot};
 
 /// The kind of packet that an image follows.
@@ -161,24 +160,6 @@ fn write(
     tell_zxid.send(Zxid(zxid)).map_err(|_| given_up())?;
     send(packet.to_bytes())?;
     write_image(&*view, &mut |piece| send(piece))
-}
-
-/// Sends the packet SNAP and the tree as it is now. Gives the zxid of the image, and what keeps the
-/// log behind it, as [`Outgoing::into_pin`].
-///
-/// # Errors
-/// `Store`, `Link` or `Stopping`; the link is then of no further use.
-pub(crate) async fn send(
-    shared: &Shared,
-    store: Arc<dyn Store>,
-    link: &mut (impl AsyncWrite + Unpin),
-) -> Result<(Zxid, LogPin), SnapshotError> {
-    let mut image = Outgoing::open(shared, store).await?;
-    while let Some(piece) = image.next().await? {
-        link.write_all(&piece).await?;
-    }
-    link.flush().await?;
-    Ok((image.zxid(), image.into_pin()))
 }
 
 /// What came in an image.
@@ -355,12 +336,14 @@ impl Shared {
         tree: Tree,
         sessions: BTreeMap<SessionId, i32>,
         session_changes: SessionChanges,
+        tail: Vec<(Zxid, Bytes)>,
         input: zab::Input,
     ) {
         {
             let mut brain = self.brain.lock();
             *self.tree.write() = tree;
-            brain.replica.replaced(sessions, session_changes, self.clock.now());
+            let kept = Kept { sessions, session_changes, tail };
+            brain.replica.replaced(&self.tree.read(), kept, self.clock.now());
             self.checkpoints.resume();
             self.inbox.lock().push(Input::Quorum(input));
             self.run(&mut brain);

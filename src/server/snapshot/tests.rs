@@ -8,7 +8,7 @@ use bytes::Buf;
 use jute::disk::{StatPersisted, ZnodeRecord};
 use jute::{Decode, Decoder};
 use std::thread::JoinHandle;
-use tokio::io::duplex;
+use tokio::io::{AsyncWriteExt, duplex};
 
 const ZXID: Zxid = Zxid(0x2_0000_0007);
 const LONGEST: usize = 2 << 20;
