@@ -212,6 +212,35 @@ fn a_trimmed_log_says_where_it_begins<H: Harness>() {
     store.append(&entries(10..=10), Durability::Synced).expect("the log goes on");
 }
 
+fn the_tail_is_no_less_than_asked_for<H: Harness>() {
+    let harness = H::fresh();
+    let store = harness.store();
+    assert_eq!(store.tail(10, 10), Ok(Zxid::ZERO), "an empty log");
+    for counter in 1..=400 {
+        store.append(&[entry(zxid(counter), 5_000)], Durability::Unsynced).expect("append");
+    }
+    let last = 400_i64;
+    let count = |tail: Zxid| last - (tail.0 - zxid(0).0) + 1;
+    for asked in [1, 50, 200] {
+        let by_entries = count(store.tail(asked, u64::MAX).expect("a tail"));
+        let by_bytes = count(store.tail(u64::MAX, asked * 5_000).expect("a tail"));
+        let asked = asked.cast_signed();
+        // A buffer of 64 KiB, or a few, is in no file yet, and files are not split.
+        for found in [by_entries, by_bytes] {
+            assert!(found >= asked && found < asked + 100, "{asked}: {found}");
+        }
+    }
+    let both = store.tail(50, 200 * 5_000).expect("a tail");
+    assert_eq!(Ok(both), store.tail(50, u64::MAX), "whichever is less");
+    assert_eq!(store.tail(u64::MAX, u64::MAX), Ok(Zxid::ZERO));
+
+    store.checkpoint(&changes(&[("/", Some(""))], zxid(400))).expect("checkpoint");
+    store.flush().expect("flush");
+    store.trim(zxid(390)).expect("trim");
+    assert_eq!(store.tail(u64::MAX, u64::MAX), Ok(zxid(390)));
+    assert!(store.tail(200, u64::MAX).expect("a tail") >= zxid(390), "no more than there is");
+}
+
 fn meta_is_durable<H: Harness>() {
     let harness = H::fresh();
     let meta =
@@ -445,6 +474,7 @@ macro_rules! conformance {
             a_lost_checkpoint_is_made_again_from_the_log
             an_unsynced_log_is_never_behind_the_tree
             a_trimmed_log_says_where_it_begins
+            the_tail_is_no_less_than_asked_for
             meta_is_durable
             a_snapshot_takes_the_place_of_everything
             a_snapshot_may_be_older_than_the_log

@@ -9,6 +9,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use store_support::rocks::{Rocks, copy, small, temporary};
 use store_support::{Harness, changes, checkpoint, entries, entry, load, mark, zxid};
 use tempfile::TempDir;
@@ -508,6 +509,74 @@ fn trimmed_entries_give_their_space_back() {
     // Files in the uppermost level stay until others follow them down.
     let harness = harness.crash(false);
     assert!(size(harness.dir.path()) < 600_000, "{}", size(harness.dir.path()));
+}
+
+#[test]
+fn a_log_that_is_trimmed_while_it_is_read_shows_no_hole() {
+    let harness = Rocks::fresh();
+    let store = &harness.store;
+    store.append(&[entry(zxid(1), 2_000)], Durability::Unsynced).expect("append");
+    store.checkpoint(&changes(&[("/", Some(""))], zxid(1))).expect("checkpoint");
+    let written = AtomicU32::new(1);
+    let (read, trimmed) = std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let (mut read, mut trimmed) = (0, 0);
+            loop {
+                let last = written.load(Ordering::SeqCst);
+                // From where the next trim is likely to be.
+                let from = zxid(last.saturating_sub(40).max(1));
+                match store.read_log(from, 50_000) {
+                    Ok(entries) => {
+                        assert_eq!(entries.first().map(|entry| entry.zxid), Some(from));
+                        read += 1;
+                    }
+                    Err(StoreError::Trimmed { .. }) => trimmed += 1,
+                    Err(error) => panic!("{error}"),
+                }
+                if last == 6_000 {
+                    return (read, trimmed);
+                }
+            }
+        });
+        for counter in 2..=6_000 {
+            store.append(&[entry(zxid(counter), 2_000)], Durability::Unsynced).expect("append");
+            if counter % 30 == 0 {
+                let mark = changes(&[("/", Some(""))], zxid(counter));
+                store.checkpoint(&mark).expect("checkpoint");
+                store.flush().expect("flush");
+                store.trim(zxid(counter - 20)).expect("trim");
+            }
+            written.store(counter, Ordering::SeqCst);
+        }
+        reader.join().expect("no hole")
+    });
+    assert!(read > 0 && trimmed > 0, "{read} {trimmed}");
+}
+
+#[test]
+fn a_log_of_which_the_end_is_kept_does_not_grow() {
+    let harness = Rocks::fresh();
+    let store = &harness.store;
+    let size = |dir: &Path| -> u64 {
+        let files = files(&dir.join("log"), "sst");
+        files.iter().filter_map(|path| fs::metadata(path).ok()).map(|file| file.len()).sum()
+    };
+    let mut largest = 0;
+    for counter in 1..=2_000 {
+        store.append(&[entry(zxid(counter), 5_000)], Durability::Unsynced).expect("append");
+        if counter % 100 == 0 {
+            store.checkpoint(&changes(&[("/", Some(""))], zxid(counter))).expect("checkpoint");
+            store.flush().expect("flush");
+            store.trim(store.tail(u64::MAX, 500_000).expect("a tail")).expect("trim");
+            largest = largest.max(size(harness.dir.path()));
+        }
+    }
+    let kept = store.tail(u64::MAX, u64::MAX).expect("a tail");
+    let entries = store.read_log(kept, usize::MAX).expect("the end");
+    assert!(entries.len() * 5_000 >= 500_000, "{}", entries.len());
+    assert_eq!(entries.last(), Some(&entry(zxid(2_000), 5_000)));
+    // 10 MB were written.
+    assert!(largest < 2_000_000, "{largest}");
 }
 
 #[test]

@@ -21,6 +21,11 @@ const FLUSH_AFTER_ZNODES: usize = 100_000;
 /// And after this time, if anything changed.
 const FLUSH_AFTER: Duration = Duration::from_mins(1);
 
+/// The end of the log that is kept for learners that come back, so that they need no image of the
+/// tree: so many entries, or so many bytes if those are fewer.
+const KEPT_ENTRIES: u64 = 200_000;
+const KEPT_BYTES: u64 = 64 << 20;
+
 /// The server cannot go on, or is at its end, so that nothing is stored any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the server is stopping")]
@@ -218,10 +223,14 @@ fn write_all(queue: &CheckpointQueue, store: &dyn Store) -> Result<(), StoreErro
     if unflushed > 0 { flush(queue, store) } else { Ok(()) }
 }
 
-/// Makes the checkpoints durable and lets go of the log behind them.
-fn flush(_queue: &CheckpointQueue, store: &dyn Store) -> Result<(), StoreError> {
-    let safe: Zxid = store.flush()?;
-    store.trim(safe.next())?;
-    tracing::debug!("the stored tree is durable up to {safe}");
+/// Makes the checkpoints durable and lets go of the log that neither this server nor a learner
+/// needs any more.
+fn flush(queue: &CheckpointQueue, store: &dyn Store) -> Result<(), StoreError> {
+    let safe = store.flush()?;
+    let tail = store.tail(KEPT_ENTRIES, KEPT_BYTES)?;
+    let pinned = queue.pins.lock().from.values().copied().min();
+    let keep_from = safe.next().min(tail).min(pinned.unwrap_or(tail));
+    store.trim(keep_from)?;
+    tracing::debug!("the stored tree is durable up to {safe}, the log begins at {keep_from}");
     Ok(())
 }

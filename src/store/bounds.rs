@@ -114,19 +114,23 @@ pub(super) fn follows(last: Zxid, next: Zxid) -> bool {
 
 /// Checks, entry by entry, that what is read from a log has no hole.
 pub(super) struct Sequence {
-    last: Option<Zxid>,
+    last: Zxid,
 }
 
 impl Sequence {
-    /// The first entry must follow `last`, if that is known.
-    pub(super) const fn after(last: Option<Zxid>) -> Self {
+    /// The first entry must follow `last`.
+    pub(super) const fn after(last: Zxid) -> Self {
         Self { last }
     }
 
+    /// The first entry must be this one, or the first of a later epoch if the epoch ends here.
+    pub(super) const fn from(first: Zxid) -> Self {
+        Self { last: Zxid(first.0 - 1) }
+    }
+
     pub(super) fn check(&mut self, place: &str, next: Zxid) -> Result<(), StoreError> {
-        if let Some(last) = self.last.replace(next)
-            && !follows(last, next)
-        {
+        let last = std::mem::replace(&mut self.last, next);
+        if !follows(last, next) {
             let reason = format!("the log goes from {last} to {next}");
             return Err(StoreError::Lost { place: place.to_owned(), reason });
         }

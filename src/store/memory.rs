@@ -87,7 +87,7 @@ impl Store for MemoryStore {
             (disk.tree.written.clone(), disk.log.written.clone(), disk.bounds)
         };
         tree.visit(visit)?;
-        let mut sequence = Sequence::after(Some(applied));
+        let mut sequence = Sequence::after(applied);
         for (zxid, payload) in log.entries.range(applied.next()..) {
             sequence.check(PLACE, *zxid)?;
             let entry = LogEntry { zxid: *zxid, payload: payload.clone() };
@@ -112,7 +112,7 @@ impl Store for MemoryStore {
         let disk = self.disk();
         disk.check()?;
         disk.bounds.check_read(from)?;
-        let mut sequence = Sequence::after(None);
+        let mut sequence = Sequence::from(from);
         let (mut entries, mut bytes) = (Vec::new(), 0);
         for (zxid, payload) in disk.log.written.entries.range(from..) {
             if bytes >= max_bytes && !entries.is_empty() {
@@ -133,6 +133,20 @@ impl Store for MemoryStore {
         let found = disk.log.written.entries.keys().next_back().copied();
         disk.bounds.end = found.unwrap_or(disk.bounds.applied).max(disk.bounds.applied);
         Ok(())
+    }
+
+    fn tail(&self, entries: u64, bytes: u64) -> Result<Zxid, StoreError> {
+        let disk = self.disk();
+        disk.check()?;
+        let (mut count, mut size) = (0, 0);
+        for (zxid, payload) in disk.log.written.entries.iter().rev() {
+            count += 1;
+            size += payload.len() as u64;
+            if count >= entries || size >= bytes {
+                return Ok(*zxid);
+            }
+        }
+        Ok(disk.bounds.floor)
     }
 
     fn trim(&self, keep_from: Zxid) -> Result<(), StoreError> {

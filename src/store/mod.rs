@@ -202,10 +202,10 @@ pub trait Store: Send + Sync {
     fn append(&self, entries: &[LogEntry], durability: Durability) -> Result<(), StoreError>;
 
     /// The entries from a zxid on, in order, until their payloads amount to `max_bytes`; at least
-    /// one if there is any.
+    /// one if there is any. An entry that is trimmed meanwhile is there, or the call fails.
     ///
     /// # Errors
-    /// `Trimmed` if entries at or after `from` may be gone already.
+    /// `Trimmed` if entries at or after `from` may be gone already, `Lost` if one is missing.
     fn read_log(&self, from: Zxid, max_bytes: usize) -> Result<Vec<LogEntry>, StoreError>;
 
     /// Removes every entry after `last`, durably.
@@ -213,6 +213,10 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// `BelowApplied` if a checkpoint contains some of them.
     fn truncate(&self, last: Zxid) -> Result<(), StoreError>;
+
+    /// Where the end of the log begins that holds its last `entries` entries or its last `bytes`
+    /// bytes, whichever is less, or somewhat more than that; at its beginning if there is less.
+    fn tail(&self, entries: u64, bytes: u64) -> Result<Zxid, StoreError>;
 
     /// Lets go of the entries before `keep_from`. Their space is given back at leisure.
     ///

@@ -70,9 +70,11 @@ fn a_trim_beyond_what_is_flushed_is_a_fault_of_the_program() {
 
 #[test]
 fn a_hole_is_found() {
-    let mut sequence = Sequence::after(Some(Zxid(4)));
+    let mut sequence = Sequence::after(Zxid(4));
     assert_eq!(sequence.check("here", Zxid(5)), Ok(()));
     let error = sequence.check("here", Zxid(7));
     assert!(matches!(error, Err(StoreError::Lost { .. })), "{error:?}");
-    assert_eq!(Sequence::after(None).check("here", Zxid(7)), Ok(()));
+    assert_eq!(Sequence::from(Zxid(7)).check("here", Zxid(7)), Ok(()));
+    assert_eq!(Sequence::from(Zxid(7)).check("here", zxid(1, 1)), Ok(()));
+    assert!(Sequence::from(Zxid(7)).check("here", Zxid(8)).is_err());
 }

@@ -22,6 +22,8 @@
 //! Knows nothing of sockets, nor of what else is said on a link.
 
 #[cfg(test)]
+mod measure;
+#[cfg(test)]
 mod tests;
 
 use super::Shared;
@@ -35,7 +37,7 @@ use crate::types::{SessionId, Zxid};
 use crate::zab;
 use bytes::{Bytes, BytesMut};
 use jute::Encode;
-use jute::disk::TreeMark;
+use jute::disk::{TreeMark, ZnodeRecord};
 use jute::quorum::QuorumPacket;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -223,22 +225,31 @@ impl<'a> Incoming<'a> {
                     self.part.sessions.push((id, Some(timeout_ms)));
                     self.part_bytes += RECORD_BYTES;
                 }
-                ImageItem::Znode(path, record) => {
-                    let bytes = record.to_bytes();
-                    self.loader.insert(&path, record)?;
-                    let path = if path.is_empty() { "/".to_owned() } else { path };
-                    self.part_bytes += RECORD_BYTES + path.len() + bytes.len();
-                    self.part.znodes.push((path, Some(bytes)));
-                }
+                ImageItem::Znode(path, record) => self.add(path, record)?,
                 ImageItem::End => return Ok(true),
             }
-            if self.part_bytes >= PART_BYTES {
-                self.part_bytes = 0;
-                let part = self.take_part(CheckpointKind::SnapshotPart);
-                self.queue.push_part(part).await?;
-            }
+            self.pass_on().await?;
         }
         Ok(false)
+    }
+
+    fn add(&mut self, path: String, record: ZnodeRecord) -> Result<(), LoadError> {
+        let bytes = record.to_bytes();
+        self.loader.insert(&path, record)?;
+        let path = if path.is_empty() { "/".to_owned() } else { path };
+        self.part_bytes += RECORD_BYTES + path.len() + bytes.len();
+        self.part.znodes.push((path, Some(bytes)));
+        Ok(())
+    }
+
+    /// Gives what has gathered to the checkpoint thread, if it is worth it.
+    async fn pass_on(&mut self) -> Result<(), Stopping> {
+        if self.part_bytes < PART_BYTES {
+            return Ok(());
+        }
+        self.part_bytes = 0;
+        let part = self.take_part(CheckpointKind::SnapshotPart);
+        self.queue.push_part(part).await
     }
 
     /// Takes what has gathered; the next part is of this kind.

@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::server::checkpoints;
-use crate::store::MemoryStore;
+use crate::store::{Durability, LogEntry, MemoryStore};
 use crate::tree::TreeOptions;
 use bytes::Buf;
-use jute::disk::{StatPersisted, ZnodeRecord};
+use jute::disk::StatPersisted;
 use jute::{Decode, Decoder};
 use std::thread::JoinHandle;
 use tokio::io::{AsyncWriteExt, duplex};
@@ -14,18 +14,24 @@ const ZXID: Zxid = Zxid(0x2_0000_0007);
 const LONGEST: usize = 2 << 20;
 
 /// A store with a checkpoint thread.
-struct Site {
-    store: Arc<MemoryStore>,
-    queue: Arc<CheckpointQueue>,
+pub(super) struct Site<S = MemoryStore> {
+    pub(super) store: Arc<S>,
+    pub(super) queue: Arc<CheckpointQueue>,
     thread: JoinHandle<Result<(), StoreError>>,
+}
+
+impl<S: Store + 'static> Site<S> {
+    pub(super) fn of(store: S) -> Self {
+        let (store, queue) = (Arc::new(store), Arc::new(CheckpointQueue::default()));
+        let of_thread = (Arc::clone(&store), Arc::clone(&queue));
+        let thread = std::thread::spawn(move || checkpoints::serve(&of_thread.1, &*of_thread.0));
+        Self { store, queue, thread }
+    }
 }
 
 impl Site {
     fn new() -> Self {
-        let (store, queue) = (Arc::new(MemoryStore::new()), Arc::new(CheckpointQueue::default()));
-        let of_thread = (Arc::clone(&store), Arc::clone(&queue));
-        let thread = std::thread::spawn(move || checkpoints::serve(&of_thread.1, &*of_thread.0));
-        Self { store, queue, thread }
+        Self::of(MemoryStore::new())
     }
 
     /// Everything that is stored.
@@ -45,7 +51,7 @@ impl Site {
         (view.mark().cloned(), znodes, sessions)
     }
 
-    async fn incoming(&self) -> Incoming<'_> {
+    fn incoming(&self) -> Incoming<'_> {
         Incoming::begin(&self.queue, TreeOptions::default(), ZXID, LONGEST).expect("a zxid")
     }
 
@@ -120,7 +126,7 @@ async fn a_tree_goes_from_one_store_to_another() {
         far.read_buf(&mut buffered).await.expect("the packet");
     }
     buffered.advance(20);
-    let received = receive(to.incoming().await, &mut far, &mut buffered).await.expect("an image");
+    let received = receive(to.incoming(), &mut far, &mut buffered).await.expect("an image");
     sending.await.expect("sent");
 
     assert_eq!(to.contents(), from.contents());
@@ -141,14 +147,14 @@ async fn an_image_that_breaks_off_leaves_what_was_stored() {
         let (mut near, mut far) = duplex(1 << 22);
         near.write_all(&image[..length]).await.expect("sent");
         drop(near);
-        let received = receive(to.incoming().await, &mut far, &mut BytesMut::new()).await;
+        let received = receive(to.incoming(), &mut far, &mut BytesMut::new()).await;
         assert!(matches!(received, Err(SnapshotError::Link(_))), "{what}: {received:?}");
         to.queue.written().await.expect("written");
         assert_eq!(to.contents(), before, "{what}");
     }
     // And the next one is not mixed up with what is left of them.
     let mut buffered = image;
-    let received = receive(to.incoming().await, &mut tokio::io::empty(), &mut buffered).await;
+    let received = receive(to.incoming(), &mut tokio::io::empty(), &mut buffered).await;
     received.expect("an image");
     assert_eq!(to.contents(), from.contents());
 }
@@ -177,7 +183,7 @@ async fn what_is_no_tree_is_not_stored() {
         (&["", "a"], LoadError::InvalidPath("a".to_owned())),
         (&[], LoadError::NoRoot),
     ] {
-        let received = receive(to.incoming().await, &mut tokio::io::empty(), &mut of(paths)).await;
+        let received = receive(to.incoming(), &mut tokio::io::empty(), &mut of(paths)).await;
         match received {
             Err(SnapshotError::Tree(found)) => assert_eq!(found, error),
             other => panic!("{paths:?}: {other:?}"),
@@ -220,7 +226,7 @@ async fn a_store_that_fails_lets_nobody_wait() {
     let (from, to) = (with_znodes(3000).await, Site::new());
     let mut image = image(&from).await;
     to.store.fail_after(1);
-    let received = receive(to.incoming().await, &mut tokio::io::empty(), &mut image).await;
+    let received = receive(to.incoming(), &mut tokio::io::empty(), &mut image).await;
     assert!(matches!(received, Err(SnapshotError::Stopping(_))), "{received:?}");
     assert!(to.queue.written().await.is_err());
     assert!(matches!(to.end(), Err(StoreError::Io { .. })));
@@ -232,6 +238,40 @@ async fn a_store_that_fails_lets_nobody_wait() {
     assert!(from.queue.written().await.is_err());
     let opened = Outgoing::of_stored(Arc::clone(&from.store) as _, from.queue.pin_log()).await;
     assert!(matches!(opened, Err(SnapshotError::Store(_))), "{opened:?}");
+}
+
+#[tokio::test]
+async fn the_log_behind_an_image_stays_until_it_is_let_go() {
+    let site = with_znodes(1).await;
+    let entries = |range: std::ops::RangeInclusive<i64>| -> Vec<_> {
+        let entry = |ahead| LogEntry { zxid: Zxid(ZXID.0 + ahead), payload: Bytes::new() };
+        range.map(entry).collect()
+    };
+    site.store.append(&entries(1..=300_000), Durability::Unsynced).expect("append");
+    let store = Arc::clone(&site.store);
+    let outgoing = Outgoing::of_stored(store, site.queue.pin_log()).await.expect("open");
+    // Many changes make the checkpoint thread flush the tree and then trim the log. When something
+    // given later is written, it has.
+    let trim = async || {
+        let applied = ZXID.0 + 250_000;
+        let sessions = vec![(SessionId(7), Some(1)); 100_000];
+        let kind = CheckpointKind::Changes(TreeMark { applied, digest: 0 });
+        let changes = Checkpoint { znodes: Vec::new(), sessions, kind };
+        site.queue.push(changes);
+        site.queue.written().await.expect("written");
+        site.queue.written().await.expect("written");
+        site.store.tail(u64::MAX, u64::MAX).expect("a tail").0 - ZXID.0
+    };
+    let pin = outgoing.into_pin();
+    assert_eq!(trim().await, 1);
+    pin.advance(Zxid(ZXID.0 + 500));
+    assert_eq!(trim().await, 500);
+    let other = site.queue.pin_log();
+    drop(pin);
+    assert_eq!(trim().await, 500, "another one needs it");
+    drop(other);
+    assert_eq!(trim().await, 100_001, "the end is kept for learners that come back");
+    assert_eq!(site.end(), Ok(()));
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use std::path::Path;
 /// Blocks are read in long scans only: large ones make the index, which stays in memory, small.
 const BLOCK_BYTES: usize = 64 << 10;
 /// What a scan reads ahead.
-const READAHEAD_BYTES: usize = 2 << 20;
+pub(super) const READAHEAD_BYTES: usize = 2 << 20;
 /// Nothing is read twice, so nothing is worth keeping.
 const CACHE_BYTES: usize = 256 << 10;
 

@@ -20,6 +20,8 @@ const CHECKSUM_BYTES: usize = 4;
 const META_FAMILY: &str = "meta";
 /// Buffers of entries that may wait to be written to files of their own.
 const BUFFERS: i32 = 6;
+/// What a scan of the log reads ahead at least.
+const MIN_READAHEAD_BYTES: usize = 64 << 10;
 /// Files of the write-ahead log that are kept for use again.
 const RECYCLED_FILES: usize = 2;
 
@@ -104,21 +106,44 @@ impl LogDb {
         self.write(batch, durability)
     }
 
-    /// The entries from a zxid on, as they are now.
-    pub(super) fn scan(&self, from: Zxid) -> DBRawIterator<'_> {
-        self.db.raw_iterator_opt(database::scan_options(key(from).to_vec(), vec![0xff; 8]))
+    /// The entries from a zxid on, as they are now. About `bytes` of them are wanted.
+    pub(super) fn scan(&self, from: Zxid, bytes: usize) -> DBRawIterator<'_> {
+        let mut options = database::scan_options(key(from).to_vec(), vec![0xff; 8]);
+        options.set_readahead_size(bytes.clamp(MIN_READAHEAD_BYTES, database::READAHEAD_BYTES));
+        self.db.raw_iterator_opt(options)
     }
 
-    /// Visits scanned entries until told to stop. The first one must come right after `previous`,
-    /// if that is given.
+    /// Where the end of the log begins that holds so many entries or bytes, or somewhat more: only
+    /// whole files give back their space, so it begins with one. Entries that are in no file yet
+    /// are not counted.
+    pub(super) fn tail(&self, entries: u64, bytes: u64) -> Result<Option<Zxid>, StoreError> {
+        let files = self.db.live_files().map_err(|error| failure(&self.dir, &error))?;
+        let ours = files
+            .into_iter()
+            .filter(|file| file.column_family_name == rocksdb::DEFAULT_COLUMN_FAMILY_NAME);
+        let mut files: Vec<_> = ours
+            .filter_map(|file| Some((file.start_key?, file.num_entries, file.size as u64)))
+            .collect();
+        files.sort_unstable();
+        let (mut count, mut size) = (0, 0);
+        for (first, file_entries, file_size) in files.iter().rev() {
+            count += file_entries;
+            size += file_size;
+            if count >= entries || size >= bytes {
+                return self.decode_key(first).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Visits scanned entries until told to stop, as long as they are in sequence.
     pub(super) fn read(
         &self,
         mut scan: DBRawIterator<'_>,
-        previous: Option<Zxid>,
+        mut sequence: Sequence,
         visit: &mut dyn FnMut(LogEntry) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
         scan.seek_to_first();
-        let mut sequence = Sequence::after(previous);
         database::each(&self.dir, scan, &mut |key, value| {
             let entry = self.decode_entry(key, value)?;
             sequence.check(&self.dir, entry.zxid)?;

@@ -9,7 +9,7 @@ mod wal;
 
 use self::log::LogDb;
 use self::tree::TreeDb;
-use super::bounds::Bounds;
+use super::bounds::{Bounds, Sequence};
 use super::{
     Checkpoint, CheckpointKind, Durability, Item, Loaded, LogEntry, Meta, Store, StoreError, View,
     Visitor,
@@ -149,10 +149,11 @@ impl Store for RocksStore {
                 let bounds = self.bounds.lock();
                 let tree = self.tree.view();
                 let applied = tree.mark()?.map_or(Zxid::ZERO, |mark| Zxid(mark.applied));
-                (tree, self.log.scan(applied.next()), applied, self.log.meta()?, bounds.end)
+                let log = self.log.scan(applied.next(), usize::MAX);
+                (tree, log, applied, self.log.meta()?, bounds.end)
             };
             tree.visit(visit)?;
-            self.log.read(log, Some(applied), &mut |entry| {
+            self.log.read(log, Sequence::after(applied), &mut |entry| {
                 visit(Item::Entry(entry)).map_err(StoreError::Refused)?;
                 Ok(true)
             })?;
@@ -176,9 +177,12 @@ impl Store for RocksStore {
 
     fn read_log(&self, from: Zxid, max_bytes: usize) -> Result<Vec<LogEntry>, StoreError> {
         self.guarded(|| {
+            // What a trim takes away after this is still there for the scan. What it took away
+            // before is below the floor by now.
+            let scan = self.log.scan(from, max_bytes);
             self.bounds.lock().check_read(from)?;
             let (mut entries, mut bytes) = (Vec::new(), 0);
-            self.log.read(self.log.scan(from), None, &mut |entry| {
+            self.log.read(scan, Sequence::from(from), &mut |entry| {
                 bytes += entry.payload.len();
                 entries.push(entry);
                 Ok(bytes < max_bytes)
@@ -195,6 +199,13 @@ impl Store for RocksStore {
             bounds.end = self.log.last()?.unwrap_or(bounds.applied).max(bounds.applied);
             bounds.unsynced = false;
             Ok(())
+        })
+    }
+
+    fn tail(&self, entries: u64, bytes: u64) -> Result<Zxid, StoreError> {
+        self.guarded(|| {
+            let found = self.log.tail(entries, bytes)?.unwrap_or(Zxid::ZERO);
+            Ok(found.max(self.bounds.lock().floor))
         })
     }
 
