@@ -22,7 +22,7 @@ use broken::Broken;
 use runner::{number_from_environment, run, run_all, text_of};
 
 /// Seeds of a normal run.
-const SEEDS: u64 = 600;
+const SEEDS: u64 = 500;
 /// Seeds within which a broken server must be noticed.
 const BROKEN_SEEDS: u64 = 300;
 

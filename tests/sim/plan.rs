@@ -107,12 +107,12 @@ impl Plan {
             session_ms: tick_ms * random.between(6, 30),
             net: *random.pick(&[200, 1000, 1000, 5000]),
             disk: *random.pick(&[200, 1000, 10_000]),
-            pace: *random.pick(&[5, 20, 50, 200]) * MS,
+            pace: tick_ms * MS / *random.pick(&[40, 15, 5, 1]),
             flush_one_in: *random.pick(&[1, 3, 10, 50]),
             retention: *random.pick(&[0, 0, 2, 20, 200]),
             troubles,
             trouble_every: tick_ms * MS * *random.pick(&[1, 4, 10, 30]),
-            duration: tick_ms * MS * random.between(60, 200),
+            duration: tick_ms * MS * random.between(40, 120),
         }
     }
 

@@ -54,14 +54,14 @@ fn said_by(info: &panic::PanicHookInfo<'_>) -> String {
 /// Runs one seed, and if it fails once more, to see what happened.
 pub(crate) fn run(seed: u64, broken: Option<Broken>, print: bool) -> Result<Held, Failure> {
     let trace = if print { Trace::new(true) } else { Trace::default() };
-    let result = attempt(seed, broken, trace);
+    let result = attempt(seed, broken, &trace);
     if print || result.is_ok() || broken.is_some() {
         return result;
     }
-    attempt(seed, broken, Trace::new(false))
+    attempt(seed, broken, &Trace::new(false))
 }
 
-fn attempt(seed: u64, broken: Option<Broken>, trace: Trace) -> Result<Held, Failure> {
+fn attempt(seed: u64, broken: Option<Broken>, trace: &Trace) -> Result<Held, Failure> {
     listen_to_panics();
     IS_RUNNING.with(|running| *running.borrow_mut() = true);
     let held = panic::catch_unwind(AssertUnwindSafe(|| {

@@ -1,5 +1,6 @@
 //! What happened, for whoever looks into a failure. It costs nothing while nobody does.
 
+use bytes::Bytes;
 use jute::quorum::QuorumPacket;
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -107,6 +108,6 @@ fn packet_text(packet: &QuorumPacket) -> String {
         18 => "ACKEPOCH",
         _ => "packet",
     };
-    let bytes = packet.data.as_ref().map(|data| data.len());
+    let bytes = packet.data.as_ref().map(Bytes::len);
     format!("{name} {} {bytes:?}", Zxid(packet.zxid))
 }

@@ -205,10 +205,10 @@ impl World {
 
     /// Whether everybody serves and a new write has succeeded everywhere.
     fn is_well(&self) -> bool {
-        let of_each = self.clients.iter().filter(|client| client.fixed_server.is_some());
+        let mut of_each = self.clients.iter().filter(|client| client.fixed_server.is_some());
         self.servers.iter().all(|server| {
             server.running.as_ref().is_some_and(|running| running.replica.is_serving())
-        }) && of_each.fold(true, |well, client| well && client.written > 0)
+        }) && of_each.all(|client| client.written > 0)
     }
 
     /// Clients ask for nothing any more.
@@ -233,24 +233,20 @@ impl World {
 
     /// What everybody is at, for a message.
     fn state(&self) -> String {
-        let mut text = format!("not well at {}; decided {}", self.now, self.checks.history.last());
-        for server in &self.servers {
+        let servers = self.servers.iter().map(|server| {
             let name = server.index + 1;
-            let Some(running) = &server.running else {
-                text += &format!("\n  s{name} is dead");
-                continue;
-            };
-            text += &format!(
+            let Some(running) = &server.running else { return format!("\n  s{name} is dead") };
+            format!(
                 "\n  s{name} {:?} applied {} outstanding {}",
                 running.replica.status(),
                 running.tree.applied_zxid(),
                 running.replica.outstanding()
-            );
-        }
-        for (number, client) in self.clients.iter().enumerate() {
-            text += &format!("\n  c{number} {client:?}");
-        }
-        text
+            )
+        });
+        let clients = self.clients.iter().enumerate();
+        let clients = clients.map(|(number, client)| format!("\n  c{number} {client:?}"));
+        let all: String = servers.chain(clients).collect();
+        format!("not well at {}; decided {}{all}", self.now, self.checks.history.last())
     }
 
     /// Whether a server leads, and hears of too few to lead.

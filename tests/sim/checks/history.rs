@@ -180,10 +180,9 @@ impl History {
     fn check_request(&mut self, txn: &Transaction) {
         let (session, cxid) = (SessionId(txn.header.client_id), txn.header.cxid);
         let is_refused = match &txn.body {
-            Txn::Error(_) => true,
             Txn::Multi(parts) => parts.iter().any(|part| matches!(part, Txn::Error(_))),
             // The end is the end, whoever brings it.
-            Txn::CloseSession(_) => true,
+            Txn::Error(_) | Txn::CloseSession(_) => true,
             _ => false,
         };
         if is_refused || cxid == 0 || session == SessionId(0) {

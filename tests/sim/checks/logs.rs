@@ -36,8 +36,8 @@ impl Logs {
         log.insert(zxid, payload.clone());
     }
 
-    /// Even what is decided may be let go here, as long as enough others have it: a leader truncates
-    /// what it has not decided yet, and sends it again behind that.
+    /// Even what is decided may be let go here, as long as enough others have it: a leader
+    /// truncates what it has not decided yet, and sends it again behind that.
     pub(super) fn truncated(&mut self, server: usize, last: Zxid) {
         let known = &mut self.0[server];
         known.log.split_off(&last.next());

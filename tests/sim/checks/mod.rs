@@ -164,7 +164,7 @@ impl Checks {
         }
         self.disks.check_applied(server, applied, self.logs.log(server));
         digests::check(&self.history, applied, &running.tree);
-        self.sessions.look(&self.history, applied, running);
+        SessionChecks::look(&self.history, applied, running);
     }
 
     /// A client has been told what became of its write.

@@ -14,7 +14,7 @@ pub(crate) struct SessionChecks {
 }
 
 impl SessionChecks {
-    pub(super) fn look(&mut self, history: &History, applied: Zxid, running: &Running) {
+    pub(super) fn look(history: &History, applied: Zxid, running: &Running) {
         let expected = history.sessions_at(applied);
         let sessions: BTreeSet<_> = running.replica.sessions().iter().map(|(id, _)| id).collect();
         assert!(

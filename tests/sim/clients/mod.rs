@@ -121,7 +121,7 @@ impl World {
         client.note_asked(self.now);
         let timeout_ms = client.timeout_ms;
         self.trace.note(|| format!("{} c{who}: asks {request:?}", self.now));
-        self.to_server(conn, ToServer::Request { session, timeout_ms, request });
+        self.send_server(conn, ToServer::Request { session, timeout_ms, request });
     }
 
     /// A client turns to some server.
@@ -158,14 +158,14 @@ impl World {
             read_only: Some(false),
         };
         self.trace.note(|| format!("{} c{who}: connects to s{}", self.now, server + 1));
-        self.to_server(conn, ToServer::Connect(handshake));
+        self.send_server(conn, ToServer::Connect(handshake));
     }
 
     /// A client gives up its connection.
     fn leave(&mut self, who: usize) {
         if let Some(conn) = self.clients[who].disconnect() {
             self.trace.note(|| format!("{} c{who}: leaves", self.now));
-            self.to_server(conn, ToServer::Closed);
+            self.send_server(conn, ToServer::Closed);
         }
     }
 
@@ -176,18 +176,18 @@ impl World {
             return;
         }
         conn.is_cut = true;
-        self.to_client(id, ToClient::Lost);
-        self.to_server(id, ToServer::Closed);
+        self.send_client(id, ToClient::Lost);
+        self.send_server(id, ToServer::Closed);
     }
 
-    fn to_server(&mut self, id: ConnId, message: ToServer) {
+    fn send_server(&mut self, id: ConnId, message: ToServer) {
         let journey = self.random.delay(self.plan.net);
         let Some(conn) = self.conns.get_mut(&id) else { return };
         conn.last_at_server = conn.last_at_server.max(self.now + journey);
         self.queue.push(conn.last_at_server, Event::AtServer { conn: id, message });
     }
 
-    pub(crate) fn to_client(&mut self, id: ConnId, message: ToClient) {
+    pub(crate) fn send_client(&mut self, id: ConnId, message: ToClient) {
         let journey = self.random.delay(self.plan.net);
         let Some(conn) = self.conns.get_mut(&id) else { return };
         conn.last_at_client = conn.last_at_client.max(self.now + journey);
@@ -209,10 +209,10 @@ impl World {
         conn.is_closed_at_server |= is_end;
         let Server { running: Some(running), life: now_living, .. } = &mut self.servers[server]
         else {
-            return self.to_client(id, ToClient::Lost);
+            return self.send_client(id, ToClient::Lost);
         };
         if *now_living != life {
-            return self.to_client(id, ToClient::Lost);
+            return self.send_client(id, ToClient::Lost);
         }
         let input = match message {
             ToServer::Connect(handshake) => {
@@ -245,7 +245,7 @@ impl World {
             let session = self.clients[conn.client].session;
             self.checks.sessions.check_refusal(&self.checks.history, session);
         }
-        self.to_client(id, ToClient::Closed(why));
+        self.send_client(id, ToClient::Closed(why));
         self.input(server, Input::Closed(id));
     }
 
@@ -255,7 +255,7 @@ impl World {
             let Some(conn) = self.conns.get_mut(&id) else { continue };
             conn.is_closed_at_server = true;
             if !self.random.one_in(4) {
-                self.to_client(id, ToClient::Lost);
+                self.send_client(id, ToClient::Lost);
             }
         }
     }

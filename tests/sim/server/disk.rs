@@ -130,10 +130,10 @@ impl World {
     /// Whether what has been handed to the log of a broken server is called durable.
     pub(super) fn says_durable_early(&self, server: usize) -> bool {
         let running = self.servers[server].running.as_ref();
-        let serves = running.is_some_and(|running| running.replica.is_serving());
+        let is_at_work = running.is_some_and(|running| running.replica.is_serving());
         match self.plan.broken {
             Some(Broken::AckBeforeSync) => true,
-            Some(Broken::EpochBeforeLog) => !serves,
+            Some(Broken::EpochBeforeLog) => !is_at_work,
             _ => false,
         }
     }

@@ -143,14 +143,14 @@ impl World {
                 Effect::Reply(conn, frame) => {
                     let is_fresh = self.is_of_newest_epoch(server);
                     let reply = ToClient::Frame { bytes: frame, is_reply: true, is_fresh };
-                    self.to_client(conn, reply);
+                    self.send_client(conn, reply);
                 }
                 Effect::Notify(conn, frame) => {
                     let notice = ToClient::Frame { bytes: frame, is_reply: false, is_fresh: false };
-                    self.to_client(conn, notice);
+                    self.send_client(conn, notice);
                 }
                 Effect::Established { conn, session, timeout_ms, .. } => {
-                    self.to_client(conn, ToClient::Established { session, timeout_ms });
+                    self.send_client(conn, ToClient::Established { session, timeout_ms });
                 }
                 Effect::Close(conn, why) => self.close_conn(server, conn, why),
             }
