@@ -203,9 +203,21 @@ class Member:
             self._process = None
 
     def pause(self) -> None:
-        """Stops it from running, with its connections open."""
+        """Stops it from running, with its connections open. Returns when every thread stands."""
         self._process.send_signal(signal.SIGSTOP)
         self._paused = True
+        deadline = time.monotonic() + STOP_SECONDS
+        while not all(state == "T" for state in self._thread_states()):
+            if time.monotonic() > deadline:
+                raise MemberError(f"{self.name} does not stand still")
+            time.sleep(0.01)
+
+    def _thread_states(self) -> list[str]:
+        states = []
+        for stat in Path(f"/proc/{self.pid()}/task").glob("*/stat"):
+            # The name in parentheses may have spaces.
+            states.append(stat.read_text().rpartition(")")[2].split()[0])
+        return states
 
     def resume(self) -> None:
         """Lets it run again."""

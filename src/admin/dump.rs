@@ -3,7 +3,7 @@
 
 use super::text::{Date, Remote};
 use crate::server::Shared;
-use crate::session::Sessions;
+use crate::session::Session;
 use crate::types::{Moment, Now, SessionId};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
@@ -20,19 +20,44 @@ pub(super) struct Connection {
 /// What is shown. Times are milliseconds since the Unix epoch.
 #[derive(Debug, Default)]
 pub(super) struct Dump {
-    /// Sessions by the time at which they expire if nothing is heard of them.
-    pub(super) sessions: BTreeMap<i64, Vec<SessionId>>,
+    /// What is known of the sessions.
+    pub(super) sessions: SessionsShown,
     /// Sessions with ephemeral nodes, and the paths of those.
     pub(super) ephemerals: Vec<(SessionId, Vec<String>)>,
     /// Connections by the time at which they end if nothing is heard of them.
     pub(super) connections: BTreeMap<i64, Vec<Connection>>,
 }
 
+/// What a server knows of sessions.
+#[derive(Debug)]
+pub(super) enum SessionsShown {
+    /// Whoever expires them: those that end if nothing is heard of them, by the time.
+    ByEnd(BTreeMap<i64, Vec<SessionId>>),
+    /// A learner (ZK: `LearnerSessionTracker`): their timeouts in milliseconds.
+    Timeouts(Vec<(SessionId, i32)>),
+}
+
+impl Default for SessionsShown {
+    fn default() -> Self {
+        Self::ByEnd(BTreeMap::new())
+    }
+}
+
 impl Dump {
     /// The text of the word.
     pub(super) fn text(&self) -> String {
         let mut text = "SessionTracker dump:\n".to_owned();
-        sets(&mut text, "Session", &self.sessions, |session| format!("0x{:x}", session.0));
+        match &self.sessions {
+            SessionsShown::ByEnd(sessions) => {
+                sets(&mut text, "Session", sessions, |session| format!("0x{:x}", session.0));
+            }
+            SessionsShown::Timeouts(sessions) => {
+                let _ = writeln!(text, "Global Sessions({}):", sessions.len());
+                for (session, timeout_ms) in sessions {
+                    let _ = writeln!(text, "0x{:x}\t{timeout_ms}ms", session.0);
+                }
+            }
+        }
         text += "ephemeral nodes dump:\n";
         let _ = writeln!(text, "Sessions with Ephemerals ({}):", self.ephemerals.len());
         for (session, paths) in &self.ephemerals {
@@ -66,17 +91,25 @@ fn sets<T>(
 }
 
 impl Shared {
-    /// What there is now.
-    pub(super) fn dump(&self) -> Dump {
+    /// What there is now. Whoever learns from a leader does not know when sessions expire.
+    pub(super) fn dump(&self, learns: bool) -> Dump {
         let now = self.clock.now();
-        let buckets = self.with_sessions(Sessions::buckets);
+        let (buckets, timeouts) = self.with_sessions(|sessions| {
+            let timeouts = |(id, session): (SessionId, &Session)| (id, session.timeout_ms);
+            (sessions.buckets(), sessions.iter().map(timeouts).collect())
+        });
         let ephemerals = {
             let tree = self.tree.read();
             let owners = tree.ephemeral_owners().into_iter();
             owners.map(|owner| (owner, tree.ephemerals(owner))).collect()
         };
         let connections = self.connections_by_end(now, &buckets);
-        let sessions = buckets.into_iter().map(|(due, ids)| (wall_of(now, due), ids)).collect();
+        let sessions = if learns {
+            SessionsShown::Timeouts(timeouts)
+        } else {
+            let by_end = buckets.into_iter().map(|(due, ids)| (wall_of(now, due), ids));
+            SessionsShown::ByEnd(by_end.collect())
+        };
         Dump { sessions, ephemerals, connections }
     }
 
@@ -126,7 +159,9 @@ mod tests {
         };
         let second = |second: i64| (1_795_613_100 + second) * 1000;
         let dump = Dump {
-            sessions: [(second(60), vec![one]), (second(70), vec![other])].into(),
+            sessions: SessionsShown::ByEnd(
+                [(second(60), vec![one]), (second(70), vec![other])].into(),
+            ),
             ephemerals: vec![(one, paths)],
             connections: [
                 (second(66), vec![connection(56554, 0), connection(56508, one.0)]),
@@ -135,6 +170,16 @@ mod tests {
             .into(),
         };
         assert_eq!(dump.text(), recorded::DUMP);
+    }
+
+    #[test]
+    fn a_learner_shows_timeouts() {
+        let sessions = [(0x0001_0000_1272_7940, 10_000), (0x0002_0000_1272_be10, 4000)];
+        let sessions = sessions.map(|(id, timeout_ms)| (SessionId(id), timeout_ms)).to_vec();
+        let dump = Dump { sessions: SessionsShown::Timeouts(sessions), ..Dump::default() };
+        let expected = "SessionTracker dump:\nGlobal Sessions(2):\n0x1000012727940\t10000ms\n\
+                        0x200001272be10\t4000ms\nephemeral nodes dump:\n";
+        assert!(dump.text().starts_with(expected), "{}", dump.text());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::text::Mean;
 use super::{process, quotas, version};
 use crate::server::{Distribution, Learners, Shared, Standing, Summary};
 use crate::session::Sessions;
+use crate::types::Moment;
 use std::fmt;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -67,6 +68,18 @@ impl Figures {
         }
     }
 
+    /// What a leader counts of its proposals and of its queues to learners, which are none here.
+    fn leadership(&mut self, learners: &[i64], sizes: [i64; 3]) {
+        for (of, size) in ["last", "min", "max"].iter().zip(sizes) {
+            self.count(&format!("{of}_proposal_size"), size);
+        }
+        for learner in learners {
+            self.summary(&format!("{learner}_learner_handler_qp_size"), &Summary::default());
+            let time = format!("{learner}_learner_handler_qp_time_ms");
+            self.distribution(&time, &Distribution::default());
+        }
+    }
+
     /// The text of the word.
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
@@ -95,11 +108,19 @@ impl Shared {
         let Some(ensemble) = &self.config.ensemble else { return };
         figures.put("peer_state", Value::Text(standing.detail));
         figures.count("quorum_size", ensemble.membership.voters());
+        if let Some(leader) = self.observed() {
+            figures.count("observer_master_id", leader);
+        }
         if let Some(Learners { all, synced_followers, synced_observers }) = standing.learners {
             figures.count("learners", all);
             figures.count("synced_followers", synced_followers);
             figures.count("synced_non_voting_followers", 0);
             figures.count("synced_observers", synced_observers);
+            // A learner's sync waits in its own place among what is sent to that learner.
+            figures.count("pending_syncs", 0);
+            let since = Moment(self.stats.serving_since.load(Relaxed));
+            figures.count("leader_uptime", self.clock.moment().since(since));
+            figures.leadership(&self.learner_ids(), self.stats.proposal_sizes());
         }
     }
 

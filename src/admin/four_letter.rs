@@ -134,6 +134,7 @@ impl Shared {
         match word {
             Word::Envi | Word::Gtmk | Word::Ruok | Word::Stmk(_) => {}
             Word::Isro if !standing.serving => return "null".to_owned(),
+            Word::Hash if !standing.serving => return NOT_SERVING.trim_end().to_owned(),
             _ if !standing.serving => return NOT_SERVING.to_owned(),
             _ => {}
         }
@@ -145,7 +146,7 @@ impl Shared {
                 "Connection stats reset.\n".to_owned()
             }
             Word::Dirs => self.directories().sizes(),
-            Word::Dump => self.dump().text(),
+            Word::Dump => self.dump(standing.learns()).text(),
             Word::Envi => environment::text(&environment::entries()),
             Word::Gtmk => self.trace_mask.load(Relaxed).to_string(),
             Word::Hash => self.digests(),
@@ -156,11 +157,11 @@ impl Shared {
                 self.stats.reset();
                 "Server stats reset.\n".to_owned()
             }
-            Word::Srvr => format!("{}{}", status::version_line(), self.status(standing.mode)),
+            Word::Srvr => format!("{}{}", status::version_line(), self.status(&standing)),
             Word::Stat => {
                 let clients: String = self.clients(conn.id).iter().map(Client::brief).collect();
                 let version = status::version_line();
-                format!("{version}Clients:\n{clients}\n{}", self.status(standing.mode))
+                format!("{version}Clients:\n{clients}\n{}", self.status(&standing))
             }
             Word::Stmk(mask) => {
                 self.trace_mask.store(mask, Relaxed);

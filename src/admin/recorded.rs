@@ -1,5 +1,5 @@
 //! Answers of Apache ZooKeeper 3.9.5 to its four-letter words, recorded on a standalone server with
-//! two clients. Directories were renamed.
+//! two clients, unless something else is said. Directories were renamed.
 
 /// `srvr`.
 pub(super) const SRVR: &str = include_str!("recorded/srvr.txt");
@@ -12,6 +12,9 @@ pub(super) const CONS: &str = include_str!("recorded/cons.txt");
 
 /// `conf` of a server without data.
 pub(super) const CONF: &str = include_str!("recorded/conf.txt");
+
+/// `conf` of the leader of an ensemble of three voters and an observer.
+pub(super) const CONF_MEMBER: &str = include_str!("recorded/conf_member.txt");
 
 /// `dirs` of the same.
 pub(super) const DIRS: &str = include_str!("recorded/dirs.txt");

@@ -106,6 +106,7 @@ impl Shared {
 mod tests {
     use super::super::recorded;
     use super::*;
+    use crate::config::Sources;
 
     fn dirs() -> Directories {
         let dir = |path: &str| Directory { path: path.into(), bytes: 478 };
@@ -117,6 +118,21 @@ mod tests {
     fn conf_has_the_layout_of_zookeeper() {
         let config = Config::standalone(29181, "/tmp/zookeeper/data");
         assert_eq!(conf(&config, 29181, &dirs()), recorded::CONF);
+    }
+
+    #[test]
+    fn conf_of_a_member_has_the_layout_of_zookeeper() {
+        let zoo_cfg = "tickTime=500\ninitLimit=20\nsyncLimit=8\nminSessionTimeout=1000\n\
+                       maxSessionTimeout=40000\nmaxClientCnxns=0\ndataDir=/tmp/zookeeper/data\n\
+                       clientPort=2181\nserver.1=127.0.0.1:46001:46002\n\
+                       server.2=127.0.0.1:46004:46005\nserver.3=127.0.0.1:46007:46008\n\
+                       server.4=127.0.0.1:46010:46011:observer\n";
+        let read = |path: &Path| {
+            let text = if path.ends_with("myid") { "3" } else { zoo_cfg };
+            Ok(text.as_bytes().to_vec())
+        };
+        let config = Config::load_with(&Sources::file("zoo.cfg"), &read).expect("a configuration");
+        assert_eq!(conf(&config, 2181, &dirs()), recorded::CONF_MEMBER);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::text::Mean;
 use super::version;
-use crate::server::{Shared, Summary};
+use crate::server::{Shared, Standing, Summary};
 use crate::types::Zxid;
 use std::fmt;
 use std::sync::atomic::Ordering::Relaxed;
@@ -30,6 +30,8 @@ pub(super) struct Status {
     pub(super) mode: &'static str,
     /// Znodes, as ZooKeeper counts them.
     pub(super) nodes: usize,
+    /// Bytes of the last, the smallest and the largest proposal, if it leads.
+    pub(super) proposals: Option<[i64; 3]>,
 }
 
 impl fmt::Display for Status {
@@ -42,13 +44,17 @@ impl fmt::Display for Status {
         writeln!(f, "Outstanding: {}", self.outstanding)?;
         writeln!(f, "Zxid: 0x{:x}", self.zxid.0)?;
         writeln!(f, "Mode: {}", self.mode)?;
-        writeln!(f, "Node count: {}", self.nodes)
+        writeln!(f, "Node count: {}", self.nodes)?;
+        if let Some([last, least, most]) = self.proposals {
+            writeln!(f, "Proposal sizes last/min/max: {last}/{least}/{most}")?;
+        }
+        Ok(())
     }
 }
 
 impl Shared {
-    /// How this server is now, which is of this mode.
-    pub(super) fn status(&self, mode: &'static str) -> Status {
+    /// How this server is now, which is this to its ensemble.
+    pub(super) fn status(&self, standing: &Standing) -> Status {
         let (zxid, nodes) = {
             let tree = self.tree.read();
             (tree.last_zxid(), tree.node_count())
@@ -60,8 +66,9 @@ impl Shared {
             connections: self.conns.len(),
             outstanding: self.outstanding(),
             zxid,
-            mode,
+            mode: standing.mode,
             nodes,
+            proposals: standing.learners.map(|_| self.stats.proposal_sizes()),
         }
     }
 }
@@ -82,9 +89,13 @@ mod tests {
             zxid: Zxid(6),
             mode: "standalone",
             nodes: 8,
+            proposals: None,
         };
         let theirs = recorded::SRVR.split_once('\n').expect("a version line");
         assert_eq!(status.to_string(), theirs.1);
+        let leader = Status { mode: "leader", proposals: Some([128, 48, 128]), ..status };
+        let ends = "\nMode: leader\nNode count: 8\nProposal sizes last/min/max: 128/48/128\n";
+        assert!(leader.to_string().ends_with(ends), "{leader}");
         let ours = version_line();
         for line in [theirs.0, ours.trim_end()] {
             let rest = line.strip_prefix("Zookeeper version: 3.9.5-").expect("the version");

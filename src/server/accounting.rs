@@ -67,6 +67,13 @@ impl Shared {
         conn.stats.sent.fetch_add(1, Relaxed);
     }
 
+    /// A proposal is being logged.
+    pub(super) fn note_proposal(&self, bytes: usize) {
+        let bytes = bytes as u64;
+        self.stats.proposal_bytes.add(bytes);
+        self.stats.last_proposal_bytes.store(bytes, Relaxed);
+    }
+
     /// A four-letter word has arrived.
     pub(crate) fn note_word(&self, conn: &Conn) {
         self.stats.received.fetch_add(1, Relaxed);

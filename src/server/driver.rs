@@ -75,6 +75,7 @@ impl Shared {
             return;
         }
         brain.serving = serving;
+        self.stats.serving_since.store(self.clock.moment().0, Relaxed);
         let leads = serving && brain.replica.status().role == Role::Leading;
         self.turns_away.store(leads && !self.config.quorum.leader_serves, Relaxed);
     }
@@ -124,6 +125,7 @@ impl Shared {
             for effect in effects.drain(..) {
                 match effect {
                     Effect::Quorum(Action::Append(zxid, payload)) => {
+                        self.note_proposal(payload.len());
                         disk.append(LogEntry { zxid, payload });
                     }
                     Effect::Quorum(Action::Truncate(last)) => disk.order(Order::Truncate(last)),

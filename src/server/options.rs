@@ -116,6 +116,7 @@ pub(crate) fn peer(config: &Config, ensemble: &Ensemble) -> PeerOptions {
         sync_limit: quorum.sync_limit.into(),
         connect_limit: quorum.connect_limit.into(),
         commit_log_count: COMMIT_LOG_COUNT,
+        force_snapshot: quorum.force_snapshot_sync,
         notification_ms: (timing.min_notification_ms.into(), timing.max_notification_ms.into()),
     }
 }

@@ -32,6 +32,11 @@ pub(crate) struct Learners {
 }
 
 impl Standing {
+    /// Whether it has all it knows from a leader.
+    pub(crate) fn learns(&self) -> bool {
+        matches!(self.mode, "follower" | "observer")
+    }
+
     fn of(status: &Status) -> Self {
         let (mode, detail) = match status.role {
             Role::Alone => ("standalone", ""),
@@ -63,6 +68,20 @@ impl Learners {
 }
 
 impl Shared {
+    /// Ids of those who learn from this server, caught up or not.
+    pub(crate) fn learner_ids(&self) -> Vec<i64> {
+        let learners = self.look(|replica| replica.status().learners);
+        learners.into_iter().map(|learner| learner.server.0).collect()
+    }
+
+    /// Whom this server observes.
+    pub(crate) fn observed(&self) -> Option<i64> {
+        match self.look(|replica| replica.status().role) {
+            Role::Observing(leader) => Some(leader.0),
+            _ => None,
+        }
+    }
+
     /// What this server is now.
     pub(crate) fn standing(&self) -> Standing {
         let look = |replica: &Replica| (replica.status(), replica.is_read_only());

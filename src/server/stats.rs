@@ -110,6 +110,12 @@ pub(crate) struct ServerStats {
     pub(crate) reply_bytes: Spread,
     /// Bytes of the last reply without its length.
     pub(crate) last_reply_bytes: AtomicU64,
+    /// Bytes of proposals.
+    pub(crate) proposal_bytes: Spread,
+    /// Bytes of the last proposal.
+    pub(crate) last_proposal_bytes: AtomicU64,
+    /// Since when clients are served, milliseconds on the server's monotonic clock.
+    pub(crate) serving_since: AtomicU64,
     /// Bytes of notifications.
     pub(crate) notice_bytes: AtomicU64,
     /// Transactions that were read from the log at the start.
@@ -119,6 +125,14 @@ pub(crate) struct ServerStats {
 }
 
 impl ServerStats {
+    /// Bytes of the last, the smallest and the largest proposal; -1 before there is one.
+    pub(crate) fn proposal_sizes(&self) -> [i64; 3] {
+        let sizes = self.proposal_bytes.summary();
+        let last = self.last_proposal_bytes.load(Relaxed);
+        [last, sizes.least, sizes.most]
+            .map(|size| if sizes.count == 0 { -1 } else { i64::try_from(size).unwrap_or(i64::MAX) })
+    }
+
     /// Forgets what `srst` resets: everything except what ZooKeeper keeps, too, which is failed
     /// authentications and slow syncs.
     pub(crate) fn reset(&self) {

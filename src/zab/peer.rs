@@ -26,6 +26,8 @@ pub struct PeerOptions {
     /// Decided transactions that are kept in memory for learners that come back
     /// (`zookeeper.commitLogCount`).
     pub commit_log_count: usize,
+    /// A learner always gets a snapshot (`zookeeper.forceSnapshotSync`).
+    pub force_snapshot: bool,
     /// Milliseconds after which a vote is said again, at first and at most
     /// (`zookeeper.fastleader.minNotificationInterval`, `maxNotificationInterval`).
     pub notification_ms: (u64, u64),

@@ -135,6 +135,7 @@ impl Plan {
             sync_limit: self.sync_limit,
             connect_limit: 0,
             commit_log_count: self.commit_log_count,
+            force_snapshot: false,
             notification_ms: self.notification_ms,
         }
     }

@@ -13,8 +13,8 @@ from . import scenario
 # zookeeper.commitLogCount is 500: what a leader keeps in memory.
 FEW, MANY = 200, 3000
 LEADER = 3
-# Makes a leader send SNAP to whoever is behind what it has in memory.
-NO_LOG_SYNC = {"zookeeper.snapshotSizeFactor": "-1"}
+# Makes every leader send SNAP.
+ALWAYS_SNAPSHOT = {"zookeeper.forceSnapshotSync": "true"}
 
 ARRANGEMENTS = [
     ("zabra-learner-of-java", [ZABRA, APACHE, APACHE]),
@@ -49,18 +49,13 @@ def burst(address: str, writes: int, size: int = 100) -> None:
 
 
 def how(learner) -> str:
-    """How a Java learner says that it was brought up to date; empty for another."""
-    found = re.findall(r"Getting a (diff|snapshot) from leader|Truncating log to get in sync",
+    """How a learner says that it was brought up to date last."""
+    found = re.findall(r"Getting a (diff|snapshot) from (?:the )?leader|"
+                       r"(Truncating log) to get in sync|synchronising by ([A-Z]+)",
                        learner.log_text())
-    return ",".join(word or "trunc" for word in found)
-
-
-def how_served(leader, learner) -> str:
-    """How a Java leader says that it brought the learner up to date; empty for another."""
-    text = leader.log_text()
-    found = re.findall(rf"Synchronizing with Learner sid: {learner.number}|"
-                       r"Sending (snapshot|DIFF|TRUNC|a? ?diff)", text, re.IGNORECASE)
-    return ",".join(word.lower() for word in found[-3:] if word)
+    words = {"diff": "DIFF", "snapshot": "SNAP", "Truncating log": "TRUNC"}
+    said = "".join(found[-1]) if found else ""
+    return words.get(said, said)
 
 
 def _behind(kinds, writes, flags, fresh=False, observer=False):
@@ -81,8 +76,10 @@ def _behind(kinds, writes, flags, fresh=False, observer=False):
                 burst(ensemble[LEADER].address, writes)
                 started = time.monotonic()
                 ensemble.restart(learner)
-                w.say(f"caught up after {time.monotonic() - started:.1f} s: "
-                      f"{how(ensemble[learner])} {how_served(ensemble[LEADER], ensemble[learner])}")
+                w.say(f"caught up after {time.monotonic() - started:.1f} s by "
+                      + how(ensemble[learner]))
+                if flags and how(ensemble[learner]) != "SNAP":
+                    raise checks.Failed(f"brought up to date by {how(ensemble[learner])}")
                 load.go_on(200)
                 # What it has learned must be on its disk too.
                 ensemble[learner].kill()
@@ -97,11 +94,11 @@ for _name, _kinds in ARRANGEMENTS:
     scenario(f"catch-up: {_name}, diff from memory")(_behind(_kinds, FEW, {}))
     scenario(f"catch-up: {_name}, diff from the log")(_behind(_kinds, MANY, {}))
     scenario(f"catch-up: {_name}, snapshot", _kinds[2] != DEBIAN and _kinds[0] != _kinds[2])(
-        _behind(_kinds, MANY, NO_LOG_SYNC))
+        _behind(_kinds, MANY, ALWAYS_SNAPSHOT))
     scenario(f"catch-up: {_name}, snapshot into nothing")(
-        _behind(_kinds, MANY, NO_LOG_SYNC, fresh=True))
+        _behind(_kinds, MANY, ALWAYS_SNAPSHOT, fresh=True))
     scenario(f"catch-up: {_name}, observer, snapshot")(
-        _behind(_kinds, MANY, NO_LOG_SYNC, observer=True))
+        _behind(_kinds, MANY, ALWAYS_SNAPSHOT, observer=True))
 
 
 def _truncated(kinds, restart_first):
@@ -133,8 +130,7 @@ def _truncated(kinds, restart_first):
             with Load(ensemble.addresses(1, 2), sessions=4) as load:
                 load.go_on(restart_first)
                 ensemble.restart(LEADER)
-                w.say(f"{how(ensemble[LEADER])} "
-                      f"{how_served(ensemble.leader(), ensemble[LEADER])}")
+                w.say(f"brought up to date by {how(ensemble[LEADER])}")
                 load.go_on(200)
                 ensemble[LEADER].kill()
                 load.go_on(50)

@@ -72,6 +72,9 @@ impl Leader {
         core: &Core,
         out: &mut Vec<Output>,
     ) {
+        if core.options.force_snapshot {
+            return self.send_snapshot(link, out);
+        }
         let horizon = self.horizon(core);
         match choose(&core.journal, horizon, self.history, last) {
             Choice::Diff(from) => {

@@ -130,6 +130,7 @@ impl Cluster {
             sync_limit: LIMIT,
             connect_limit: 0,
             commit_log_count: self.keep,
+            force_snapshot: false,
             notification_ms: (200, 60_000),
         };
         let now = self.now;

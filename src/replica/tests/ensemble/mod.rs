@@ -122,6 +122,7 @@ impl Cluster {
             sync_limit: LIMIT,
             connect_limit: 0,
             commit_log_count: 500,
+            force_snapshot: false,
             notification_ms: (200, 60_000),
         };
         let options = ReplicaOptions { server_id: me, ..self.options.clone() };
