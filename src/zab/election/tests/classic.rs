@@ -104,14 +104,14 @@ impl Classic {
     ) -> Option<Outcome> {
         let n = Notification::parse(message).expect("a message is well-formed");
         if !self.ensemble.is_voter(from) {
-            self.say(from, self.state, Vote { round: self.clock, ..self.current }, out);
+            say(from, self.state, Vote { round: self.clock, ..self.current }, out);
         } else if self.state == PeerState::Looking {
             if n.state == PeerState::Looking && n.round < self.clock {
-                self.say(from, self.state, Vote { round: self.clock, ..self.proposal }, out);
+                say(from, self.state, Vote { round: self.clock, ..self.proposal }, out);
             }
             return self.take(from, &n, now, out);
         } else if n.state == PeerState::Looking {
-            self.say(from, self.state, self.current, out);
+            say(from, self.state, self.current, out);
         }
         None
     }
@@ -224,15 +224,15 @@ impl Classic {
             if id == self.me {
                 self.recvset.insert(id, (vote, PeerState::Looking, 0));
             } else {
-                self.say(id, PeerState::Looking, vote, out);
+                say(id, PeerState::Looking, vote, out);
             }
         }
         if self.ensemble.is_voter(self.me) {
             self.check_proposal(now);
         }
     }
+}
 
-    fn say(&self, to: ServerId, state: PeerState, vote: Vote, out: &mut Messages) {
-        out.push((to, message_of(state, vote).to_bytes()));
-    }
+fn say(to: ServerId, state: PeerState, vote: Vote, out: &mut Messages) {
+    out.push((to, message_of(state, vote).to_bytes()));
 }

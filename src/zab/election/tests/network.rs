@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 /// Milliseconds after which a server gives up a leader that does not come about.
 const PATIENCE_MS: u64 = 1_500;
 
-/// A small random source (SplitMix64).
+/// A small random source (`SplitMix64`).
 pub(super) struct Random(pub(super) u64);
 
 impl Random {
@@ -218,7 +218,7 @@ impl Network {
             match (tick, arrival) {
                 (Some((due, id)), _) if due <= end && arrival.is_none_or(|next| due < next.0) => {
                     self.now = self.now.max(due);
-                    self.step(id, |voter, now, out| voter.tick(now, out));
+                    self.step(id, Voter::tick);
                 }
                 (_, Some(next)) if next.0 <= end => {
                     self.now = self.now.max(next.0);
