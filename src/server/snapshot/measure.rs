@@ -11,6 +11,7 @@ use jute::disk::{StatPersisted, ZnodeRecord};
 use std::path::Path;
 use std::time::Instant;
 use tokio::io::duplex;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 const ZNODES: usize = 1_000_000;
 const PER_PARENT: usize = 1000;
