@@ -372,11 +372,11 @@ async fn listen(
         };
         let (options, commands) = (Arc::clone(options), commands.clone());
         tasks.spawn(async move {
-            let greeting = tokio::time::timeout(options.patience, Greeting::read(&mut stream));
-            match greeting.await {
-                Ok(Ok(greeting)) => {
+            match tokio::time::timeout(options.patience, hear(&mut stream)).await {
+                Ok(Ok(Some(greeting))) => {
                     let _ = commands.send(Command::Greeted(greeting, stream, remote));
                 }
+                Ok(Ok(None)) => tracing::debug!("{remote}: connected to the election port, once"),
                 Ok(Err(why)) => {
                     tracing::warn!("{remote}: closing a connection to the election port: {why}");
                 }
@@ -386,6 +386,16 @@ async fn listen(
             }
             drop(place);
         });
+    }
+}
+
+/// Reads who has connected; nothing if it goes at once, as who only looks whether the port is open,
+/// and who has tried several addresses.
+async fn hear(stream: &mut TcpStream) -> Result<Option<Greeting>, String> {
+    match stream.peek(&mut [0]).await {
+        Ok(0) => Ok(None),
+        Ok(_) => Greeting::read(stream).await.map(Some),
+        Err(error) => Err(error.to_string()),
     }
 }
 
