@@ -24,21 +24,19 @@ mod outbox;
 mod quorum;
 mod recover;
 mod requests;
+mod setup;
 mod snapshot;
 mod standing;
 mod stats;
 mod stop;
 
-use crate::config::{Config, Endpoint, MetricsProvider};
-use crate::replica::{Effect, Input, Kept, Recovered, Recovery, Replica};
+use crate::config::{Config, Endpoint};
+use crate::replica::{Effect, Input, Kept, Recovered, Replica};
 use crate::session::Sessions;
-use crate::store::{
-    Durability, Loaded, Meta, RocksOptions, RocksStore, Store, apache_files_present,
-};
+use crate::store::{Loaded, RocksStore};
 use crate::tree::Tree;
-use crate::types::{Moment, ServerId, SessionId, Zxid};
+use crate::types::{Moment, ServerId, SessionId};
 use crate::watch::Watches;
-use crate::zab::Epochs;
 use checkpoints::CheckpointQueue;
 use clock::Clock;
 pub(crate) use conns::Conn;
@@ -222,16 +220,16 @@ impl Server {
     /// # Errors
     /// The configuration, the data or the port cannot be used.
     pub fn start(config: Config) -> Result<Self, ServerError> {
-        refuse_what_is_missing(&config)?;
+        setup::refuse_what_is_missing(&config)?;
         let member = config.ensemble.clone();
         let options = Options::new(&config).map_err(ServerError::Config)?;
         let endpoint = config.client.plain.clone();
         let endpoint = endpoint.ok_or_else(|| {
             ServerError::Config("clientPort is not set, and TLS is not available yet".to_owned())
         })?;
-        let store = Arc::new(open_store(&config)?);
+        let store = Arc::new(setup::open_store(&config)?);
         let started = Instant::now();
-        let (recovered, loaded) = load(&config, &*store)?;
+        let (recovered, loaded) = setup::load(&config, &*store)?;
         let startup_ms = millis_since(started);
         let listener = listen::bind(&endpoint, &config.client)
             .map_err(|error| ServerError::Bind { endpoint: endpoint.clone(), error })?;
@@ -360,50 +358,6 @@ impl Threads {
     }
 }
 
-/// Reads the store.
-fn load(config: &Config, store: &dyn Store) -> Result<(Recovered, Loaded), ServerError> {
-    let refuse = |error: crate::store::StoreError| ServerError::Data(error.to_string());
-    let tree = options::tree(&config.tree);
-    let recovery = match &config.ensemble {
-        None => Recovery::new(tree),
-        Some(_) => Recovery::member(tree, Zxid::ZERO),
-    };
-    let started = Instant::now();
-    let (recovered, loaded) = recover::recover(store, recovery).map_err(refuse)?;
-    tracing::info!(
-        "{} znodes, {} sessions, last zxid {}, {} transactions replayed from the log, \
-         {} undecided there, in {} ms",
-        recovered.tree.node_count(),
-        recovered.sessions.len(),
-        recovered.tree.last_zxid(),
-        recovered.replayed,
-        recovered.tail.len(),
-        millis_since(started)
-    );
-    if let Some(ensemble) = &config.ensemble {
-        let me = ServerId(ensemble.my_id);
-        match loaded.meta.server {
-            Some(other) if other != me => {
-                return Err(ServerError::Data(format!(
-                    "{} holds the data of server {other}, and this is server {me}: correct the \
-                     file myid in it, or choose another directory",
-                    config.storage.data_dir.display()
-                )));
-            }
-            Some(_) => {}
-            None => store.set_meta(&Meta { server: Some(me), ..loaded.meta }).map_err(refuse)?,
-        }
-    }
-    Ok((recovered, loaded))
-}
-
-/// The epochs to start with. A server that was alone so far has stored none, and what it logged
-/// counts as those of its last transaction.
-fn epochs(loaded: &Loaded) -> Epochs {
-    let current = loaded.meta.current_epoch.max(loaded.last.epoch());
-    Epochs { accepted: loaded.meta.accepted_epoch.max(current), current }
-}
-
 fn assemble(
     config: Config,
     options: Options,
@@ -422,7 +376,7 @@ fn assemble(
             options::set_config(&mut tree, ensemble, now.wall);
             let peer = options::peer(&config, ensemble);
             let kept = Kept { sessions, session_changes, tail };
-            Replica::member(replica_options, peer, epochs(&loaded), &tree, kept, now)
+            Replica::member(replica_options, peer, setup::epochs(&loaded), &tree, kept, now)
         }
     };
     let limits = &config.limits;
@@ -457,69 +411,4 @@ fn assemble(
         turns_away: AtomicBool::new(false),
         address,
     }
-}
-
-/// Refuses what an operator must not believe to have, and names the rest that is not there yet.
-fn refuse_what_is_missing(config: &Config) -> Result<(), ServerError> {
-    if config.client.secure.is_some() {
-        return Err(ServerError::Config(
-            "secureClientPort is set; this version has no TLS. Remove the key to serve without"
-                .to_owned(),
-        ));
-    }
-    let security = &config.quorum.security;
-    let unprotected = [
-        (security.tls, "sslQuorum is true; this version has no TLS between servers"),
-        (security.sasl, "quorum.auth.enableSasl is true; this version has no SASL"),
-    ];
-    for (asked_for, what) in unprotected {
-        if asked_for && config.ensemble.is_some() {
-            return Err(ServerError::Config(format!("{what}. Remove the key to do without")));
-        }
-    }
-    let missing = [
-        (config.origin("admin.serverPort").is_some(), "admin.serverPort: the HTTP server"),
-        (config.metrics.provider == MetricsProvider::Prometheus, "Prometheus: the endpoint"),
-        (config.audit, "audit.enable: the audit log"),
-        (!config.storage.create_database, "db.autocreate=false: the check for lost data"),
-    ];
-    for (asked_for, what) in missing {
-        if asked_for {
-            tracing::warn!("{what} is not available in this version; the setting has no effect");
-        }
-    }
-    Ok(())
-}
-
-fn open_store(config: &Config) -> Result<RocksStore, ServerError> {
-    let dir = &config.storage.data_dir;
-    if !config.storage.create_dirs && !dir.is_dir() {
-        let dir = dir.display();
-        return Err(ServerError::Data(format!(
-            "the data directory {dir} does not exist and zookeeper.datadir.autocreate is false"
-        )));
-    }
-    for dir in [dir, &config.storage.log_dir] {
-        match apache_files_present(dir) {
-            Ok(false) => {}
-            Ok(true) => {
-                let dir = dir.display();
-                return Err(ServerError::Data(format!(
-                    "{dir} holds the data of an Apache ZooKeeper server, which this version cannot \
-                     take over; nothing was changed. Choose an empty directory"
-                )));
-            }
-            Err(error) => {
-                return Err(ServerError::Data(format!(
-                    "{} cannot be read: {error}",
-                    dir.display()
-                )));
-            }
-        }
-    }
-    let durability =
-        if config.storage.force_sync { Durability::Synced } else { Durability::Unsynced };
-    let options = RocksOptions { durability, ..RocksOptions::default() };
-    RocksStore::open_apart(dir, &config.storage.log_dir, &options)
-        .map_err(|error| ServerError::Data(error.to_string()))
 }
