@@ -93,7 +93,8 @@ impl Pipeline {
             cxid: Xid(1),
             request,
             identities: &identities,
-            owner: None, may_be_local: false,
+            owner: None,
+            may_be_local: false,
         };
         let made = self.prep.prepare(&self.tree, &self.sessions, &write, self.zxid, WALL);
         let read = Transaction::from_bytes(made.to_bytes());
@@ -120,10 +121,8 @@ impl Pipeline {
 }
 
 fn create(path: &str, data: &str, flags: i32) -> Request {
-    let anyone = jute::client::RawId {
-        scheme: Some("world".to_owned()),
-        id: Some("anyone".to_owned()),
-    };
+    let anyone =
+        jute::client::RawId { scheme: Some("world".to_owned()), id: Some("anyone".to_owned()) };
     let acl = vec![jute::client::RawAcl { perms: 31, id: anyone }];
     Request::Create(CreateOp {
         op: OpCode::Create,
