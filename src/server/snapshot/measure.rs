@@ -1,7 +1,7 @@
 //! What images and the log cost, measured: memory beyond the tree, and speed.
 //!
-//! `cargo test --release --lib measure -- --ignored --nocapture --test-threads 1`, with the bytes of
-//! data in a znode in `ZNODE_BYTES` if they shall be others than 100.
+//! `cargo test --release --lib measure -- --ignored --nocapture --test-threads 1`, with the bytes
+//! of data in a znode in `ZNODE_BYTES` if they shall be others than 100.
 
 use super::tests::Site;
 use super::*;
@@ -10,8 +10,7 @@ use crate::types::Epoch;
 use jute::disk::{StatPersisted, ZnodeRecord};
 use std::path::Path;
 use std::time::Instant;
-use tokio::io::duplex;
-use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncWrite, AsyncWriteExt, duplex};
 
 const ZNODES: usize = 1_000_000;
 const PER_PARENT: usize = 1000;
@@ -76,7 +75,7 @@ async fn a_million_znodes_are_sent_and_received() {
     let bytes = send_all(&from, tokio::io::sink()).await;
     let extra = memory("VmHWM").saturating_sub(base);
     println!(
-        "sent {} znodes, {} MiB, in {} ms; {} MiB in memory with the tree, at most {extra} KiB more",
+        "sent {} znodes, {} MiB, in {} ms; {} MiB in memory with the tree, {extra} KiB more at most",
         tree.node_count(),
         bytes >> 20,
         start.elapsed().as_millis(),
