@@ -72,7 +72,7 @@ impl Replica {
             }
             _ => {}
         }
-        if let Some(conn) = self.who_waits(session, cxid, origin) {
+        if let Some(conn) = self.who_waits(session, cxid, zxid, origin) {
             self.respond(tree, watches, conn, cxid, zxid, &applied, out);
         }
     }
@@ -97,6 +97,7 @@ impl Replica {
         &mut self,
         session: SessionId,
         cxid: i32,
+        zxid: Zxid,
         origin: Origin,
     ) -> Option<ConnId> {
         match origin {
@@ -105,8 +106,9 @@ impl Replica {
             Origin::Elsewhere if self.errands.take_orphan(session, cxid) => None,
             Origin::Elsewhere => {
                 let conn = self.homes.get(&session)?;
-                match self.clients.get(conn)?.waiting.front() {
-                    Some(Waiting::Write(xid)) if *xid == cxid => Some(*conn),
+                let client = self.clients.get(conn)?;
+                match client.waiting.front() {
+                    Some(Waiting::Write(xid)) if *xid == cxid && zxid > client.since => Some(*conn),
                     _ => None,
                 }
             }

@@ -117,7 +117,9 @@ impl Replica {
         out: &mut Vec<Effect>,
     ) {
         self.evict(session, CloseReason::SessionTakenOver, out);
-        let client = Client { session, timeout_ms, identities, waiting: VecDeque::new() };
+        let since = self.zab.status().last_logged;
+        let waiting = VecDeque::new();
+        let client = Client { session, timeout_ms, since, identities, waiting };
         self.clients.insert(conn, client);
         self.homes.insert(session, conn);
     }
@@ -206,7 +208,7 @@ impl Replica {
         zxid: Zxid,
         out: &mut Vec<Effect>,
     ) {
-        let asked = self.who_waits(session, xid, origin);
+        let asked = self.who_waits(session, xid, zxid, origin);
         if let Some(conn) = asked.filter(|conn| self.clients.contains_key(conn)) {
             self.detach(conn);
             out.push(Effect::Reply(conn, frames::reply(xid, zxid, 0, |_| {})));

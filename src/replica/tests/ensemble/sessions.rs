@@ -279,3 +279,26 @@ fn a_new_epoch_is_seen_everywhere() {
     let conn = cluster.connect(at, Handshake { last_zxid_seen: Zxid(seen.0 + 9), ..fresh() });
     assert_eq!(cluster.seen(conn), [Seen::Closed(CloseReason::ZxidAhead)]);
 }
+
+#[test]
+fn a_write_at_another_server_is_not_taken_for_one_here() {
+    let mut cluster = Cluster::new(3);
+    let leader = cluster.leader();
+    let [here, there] =
+        [1, 2, 3].map(ServerId).into_iter().filter(|id| *id != leader).collect::<Vec<_>>()[..]
+    else {
+        panic!("three voters")
+    };
+    let (conn, session) = cluster.open(here);
+    // What is decided cannot be applied there yet.
+    cluster.at(there).is_stalled = true;
+    cluster.create(here, conn, 1, "/a", 0);
+    cluster.deliver();
+    assert_eq!(cluster.outcomes(conn), [(1, 0)]);
+    let conn = cluster.reopen(there, session);
+    cluster.create(there, conn, 1, "/a", 0);
+    cluster.deliver();
+    cluster.flush(there);
+    cluster.deliver();
+    assert_eq!(cluster.outcomes(conn), [(1, ErrorCode::NodeExists.number())]);
+}
