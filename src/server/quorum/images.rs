@@ -66,8 +66,8 @@ impl<'a> Arrival<'a> {
     }
 
     /// Takes the image of the tree as of `zxid` off a link, of which `input` has been read already,
-    /// and puts it into the place of the tree. If that fails, or is given up, the tree is gone until
-    /// [`restore`](Self::restore).
+    /// and puts it into the place of the tree. If that fails, or is given up, the tree is gone
+    /// until [`restore`](Self::restore).
     ///
     /// # Errors
     /// What is wrong with the image or the link.

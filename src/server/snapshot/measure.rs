@@ -75,7 +75,7 @@ async fn a_million_znodes_are_sent_and_received() {
     let bytes = send_all(&from, tokio::io::sink()).await;
     let extra = memory("VmHWM").saturating_sub(base);
     println!(
-        "sent {} znodes, {} MiB, in {} ms; {} MiB in memory with the tree, {extra} KiB more at most",
+        "sent {} znodes, {} MiB, in {} ms; {} MiB in memory with the tree, {extra} KiB on top",
         tree.node_count(),
         bytes >> 20,
         start.elapsed().as_millis(),

@@ -13,8 +13,8 @@
 //!
 //! What differs from ZooKeeper 3.9.5, none of it seen by a server that does not wait for it:
 //! - **No wait when everyone agrees**: if every voter has been heard in this round, and all whose
-//!   vote counts have this very vote, the leader is elected at once. The 200 ms are for better votes
-//!   and later rounds that are still on their way, and there are none: nobody's vote is worse than
+//!   vote counts have this very vote, the leader is elected at once. The 200 ms are for better
+//!   votes and later rounds that are still on their way, and there are none: nobody's vote is worse than
 //!   its own log, and whoever could call for a later round is in this one. To a ZooKeeper server,
 //!   which waits, this server is one that has waited already: it is answered with `FOLLOWING` or
 //!   `LEADING` and the same vote of the same round, which it counts like that of someone looking.
@@ -268,7 +268,7 @@ impl Election {
         } else if self.beats(&self.vote, &vote) {
             self.answer(from, now, out);
         }
-        // Votes only get better within a round: a worse one has been overtaken on its way, by way of
+        // Votes only get better within a round: a worse one has been overtaken on its way, through
         // another connection.
         let is_stale = self.received.looking(from).is_some_and(|held| self.beats(&held, &vote));
         if !is_stale {

@@ -76,7 +76,9 @@ proptest! {
                 prop_assert!(before.0 && !server.election.is_looking());
                 prop_assert!(ensemble.is_voter(outcome.leader));
                 prop_assert_eq!(outcome.vote, server.election.vote());
-            } else if before.0 && server.election.is_looking() && before.1 == server.election.round()
+            } else if before.0
+                && server.election.is_looking()
+                && before.1 == server.election.round()
             {
                 // Within a round votes only get better.
                 let (now, then) = (server.election.vote().rank(), vote_before.rank());
