@@ -68,6 +68,15 @@ fn established_servers_may_not_differ_in_epoch() {
 }
 
 #[test]
+fn in_its_own_round_a_server_compares_the_leader_alone() {
+    let mut server = latecomer();
+    server.hear(1, Following, vote(5, 0, 3, 2));
+    server.hear(3, Following, vote(5, 0, 3, 3));
+    let led = vote(5, 0, 3, 3);
+    assert_eq!(server.hear(5, Leading, led).1, Some(elected(led)));
+}
+
+#[test]
 fn the_epoch_is_not_compared_with_servers_that_do_not_raise_it() {
     let mut old = message_of(Following, vote(5, 0, 9, 2)).to_bytes().to_vec();
     old.truncate(40);
@@ -138,6 +147,11 @@ fn a_server_without_weight_does_not_win_and_follows_who_does() {
     // Everyone has been heard now, and all who count agree.
     let better = vote(2, 0, 1, 0);
     assert_eq!(server.hear(2, Looking, better).1, Some(elected(better)));
+
+    // Unheard, it might be about to begin a later round.
+    let mut server = Server::looking(1, ensemble.clone(), 0, 0);
+    assert_eq!(server.hear(2, Looking, better).1, None);
+    assert_eq!(server.after(200).1, Some(elected(better)));
 
     let mut server = Server::looking(3, ensemble, 9, 9);
     assert_eq!(server.hear(1, Looking, better).1, None);

@@ -57,6 +57,17 @@ fn a_quorum_decides_after_a_wait() {
 }
 
 #[test]
+fn the_wait_is_not_put_off_by_what_is_not_better() {
+    let mut server = Server::looking(5, of_voters(5), 5, 1);
+    let own = vote(5, 5, 1, 1);
+    server.hear(1, Looking, own);
+    server.hear(2, Looking, own);
+    server.after(150);
+    assert_eq!(server.hear(3, Looking, own), (vec![], None));
+    assert_eq!(server.after(50).1, Some(elected(own)));
+}
+
+#[test]
 fn everyone_decides_at_once() {
     let mut server = Server::looking(2, of_voters(3), 5, 1);
     assert_eq!(server.hear(1, Looking, vote(3, 5, 1, 1)).1, None);
@@ -160,6 +171,8 @@ fn who_does_not_know_its_log_has_no_say() {
     assert_eq!(server.hear(3, Looking, vote(3, 5, 1, 0)), (vec![], None));
     assert_eq!(server.after(200).1, None);
     assert_eq!(server.election.vote(), vote(2, -1, 1, 0));
+    // Nor is its own vote counted with those who follow it.
+    assert_eq!(server.hear(1, Following, vote(2, -1, 1, 0)).1, None);
 }
 
 #[test]
