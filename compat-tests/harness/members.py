@@ -91,11 +91,12 @@ def command_of(kind: str, config: Path, flags: dict[str, str], heap: str):
     if kind == ZABRA:
         return [str(cache.zabra_binary()), "server", str(config)], {
             "SERVER_JVMFLAGS": " ".join(properties)}
-    jars = [f"{cache.apache_jars()}/*", f"{cache.logging_jars()}/*"]
+    # What is in front is what is found: Debian's jar names a logger of its own in its manifest.
+    jars = [f"{cache.logging_jars()}/*", *map(str, cache.apache_jars().glob("slf4j-api-*.jar"))]
     if kind == DEBIAN:
-        # In front, so that its classes are the ones that are found.
         own = cache.debian_jars()
-        jars = [f"{own}/zookeeper.jar", f"{own}/zookeeper-jute.jar", *jars]
+        jars += [f"{own}/zookeeper.jar", f"{own}/zookeeper-jute.jar"]
+    jars.append(f"{cache.apache_jars()}/*")
     log = ["-Dorg.slf4j.simpleLogger.showDateTime=true",
            "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
            "-Dorg.slf4j.simpleLogger.showThreadName=false"]

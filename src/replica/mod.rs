@@ -249,10 +249,13 @@ impl Replica {
     ) -> Self {
         let Kept { sessions, session_changes, tail } = kept;
         let proposals = read_tail(&tail);
+        // What is stored may be such an image, and the end of the log what it has to catch up with.
+        let comparable = tail.is_empty();
         let found = Found { epochs, applied: tree.applied_zxid(), tail };
         let zab = Peer::member(peer, found, now.mono);
         let mut replica = Self::idle(options, zab, tree, session_changes, now);
         replica.proposals = proposals;
+        replica.comparable = comparable;
         replica.adopt(sessions, now);
         replica
     }

@@ -145,6 +145,7 @@ impl ServerStats {
             &self.sessions_expired,
             &self.connection_requests,
             &self.last_reply_bytes,
+            &self.last_proposal_bytes,
             &self.notice_bytes,
         ];
         for counter in counters {
@@ -155,6 +156,7 @@ impl ServerStats {
             &self.fsync,
             &self.batch,
             &self.reply_bytes,
+            &self.proposal_bytes,
             &self.startup_entries,
             &self.startup_ms,
         ];

@@ -284,11 +284,7 @@ fn a_new_epoch_is_seen_everywhere() {
 fn a_write_at_another_server_is_not_taken_for_one_here() {
     let mut cluster = Cluster::new(3);
     let leader = cluster.leader();
-    let [here, there] =
-        [1, 2, 3].map(ServerId).into_iter().filter(|id| *id != leader).collect::<Vec<_>>()[..]
-    else {
-        panic!("three voters")
-    };
+    let [here, there, ..] = cluster.others(leader)[..] else { panic!("three voters") };
     let (conn, session) = cluster.open(here);
     // What is decided cannot be applied there yet.
     cluster.at(there).is_stalled = true;
