@@ -14,13 +14,12 @@
 //! What differs from ZooKeeper 3.9.5, none of it seen by a server that does not wait for it:
 //! - **No wait when everyone agrees**: if every voter has been heard in this round, and all whose
 //!   vote counts have this very vote, the leader is elected at once. The 200 ms are for better
-//!   votes and later rounds that are still on their way, and there are none: nobody's vote is
-//!   worse than its own log, and whoever could call for a later round is in this one. To a
-//!   ZooKeeper server,
-//!   which waits, this server is one that has waited already: it is answered with `FOLLOWING` or
-//!   `LEADING` and the same vote of the same round, which it counts like that of someone looking.
-//!   For up to 200 ms a follower may thus knock at a ZooKeeper leader that does not listen yet; it
-//!   has to knock again.
+//!   votes and later rounds that are still on their way, and there are none: nobody's vote is worse
+//!   than its own log, and whoever could call for a later round is in this one. To a ZooKeeper
+//!   server, which waits, this server is one that has waited already: it is answered with
+//!   `FOLLOWING` or `LEADING` and the same vote of the same round, which it counts like that of
+//!   someone looking. For up to 200 ms a follower may thus knock at a ZooKeeper leader that does
+//!   not listen yet; it has to knock again.
 //! - **A worse vote of the same round is answered** with this server's better one. ZooKeeper only
 //!   answers votes of older rounds; a server that was still following when the better vote was
 //!   sent has then not heard it, and both lose a whole interval until it is sent again.
