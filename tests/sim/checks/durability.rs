@@ -66,8 +66,9 @@ impl Disks {
         let last = log.keys().next_back().copied().unwrap_or(Zxid::ZERO);
         let applied = found.mark.as_ref().map_or(Zxid::ZERO, |mark| Zxid(mark.applied));
         assert!(found.loaded.last >= last, "[durability] s{name} had {last}");
-        // A tree may have arrived while the disk failed.
-        log.extend(in_tree);
+        // A tree may have arrived while the disk failed; it is in the place of what was there.
+        let behind_tree = std::mem::replace(log, in_tree).split_off(&applied.next());
+        log.extend(behind_tree);
         for (zxid, payload) in &found.entries {
             let before = log.insert(*zxid, payload.clone());
             assert!(
