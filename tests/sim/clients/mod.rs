@@ -233,6 +233,7 @@ impl World {
 
     /// A server closes a connection, and is told when that is done.
     pub(crate) fn close_conn(&mut self, server: usize, id: ConnId, why: CloseReason) {
+        let is_newest = self.is_of_newest_epoch(server);
         let Some(conn) = self.conns.get_mut(&id) else { return };
         if conn.is_closed_at_server {
             return;
@@ -241,7 +242,9 @@ impl World {
         if let Some(running) = &mut self.servers[server].running {
             running.conns.remove(&id);
         }
-        if matches!(why, CloseReason::SessionGone) {
+        // A leader that does not know yet that there is a newer one does not know what that one has
+        // begun; the answer to a first frame carries no zxid that would tell.
+        if matches!(why, CloseReason::SessionGone) && is_newest {
             let session = self.clients[conn.client].session;
             self.checks.sessions.check_refusal(&self.checks.history, session);
         }

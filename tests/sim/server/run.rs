@@ -128,7 +128,7 @@ impl World {
     }
 
     /// Whether no newer epoch has begun than that of this server's leader.
-    fn is_of_newest_epoch(&self, server: usize) -> bool {
+    pub(crate) fn is_of_newest_epoch(&self, server: usize) -> bool {
         let running = self.servers[server].running.as_ref();
         running.is_some_and(|running| {
             self.checks.leadership.is_newest(running.replica.status().epochs.current)
