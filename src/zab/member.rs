@@ -22,6 +22,9 @@ pub(super) struct Core {
     pub(super) options: PeerOptions,
     pub(super) epochs: Epochs,
     saving: Option<Epochs>,
+    /// The latest epoch that a member is known to have promised to a leader that failed. Whoever
+    /// leads next goes beyond it, so that no such member can unseat a leader twice.
+    pub(super) promised_elsewhere: Epoch,
     pub(super) journal: Journal,
     pub(super) now: Moment,
 }
@@ -90,7 +93,14 @@ impl Member {
         });
         let journal = Journal::new(applied, tail, options.commit_log_count);
         Self {
-            core: Core { options, epochs, saving: None, journal, now },
+            core: Core {
+                options,
+                epochs,
+                saving: None,
+                promised_elsewhere: Epoch(0),
+                journal,
+                now,
+            },
             election,
             state: State::Looking { begun: false },
             held: BTreeMap::new(),

@@ -48,6 +48,9 @@ pub const INFORM_AND_ACTIVATE: i32 = 19;
 /// The version that both sides must speak.
 const PROTOCOL: i32 = 0x1_0000;
 
+/// No epoch is later: zxids are positive.
+const LAST_EPOCH: Epoch = Epoch(i32::MAX as i64);
+
 /// A packet without data.
 pub(super) const fn bare(kind: i32, zxid: Zxid) -> QuorumPacket {
     QuorumPacket { kind, zxid: zxid.0, data: None, auth_info: None }
@@ -105,7 +108,13 @@ impl Hello {
                 "the configuration of server {server} is newer than that of the leader"
             )));
         }
-        Ok(Self { server, follows, accepted: Zxid(packet.zxid).epoch() })
+        let accepted = Zxid(packet.zxid).epoch();
+        if accepted >= LAST_EPOCH {
+            return Err(LinkError::Protocol(format!(
+                "server {server} says that it has promised epoch {accepted}, which has no next one"
+            )));
+        }
+        Ok(Self { server, follows, accepted })
     }
 }
 

@@ -31,6 +31,12 @@ impl Leader {
         learner.progress = Progress::Introduced;
         if self.stage == Stage::Connecting {
             self.connect(hello.server, hello.accepted, core, out);
+        } else if core.options.ensemble.contains(hello.server) && hello.accepted > self.epoch {
+            // It promised a later epoch to a leader that failed, and must refuse this one. It could
+            // only wait for the next election: better to hold that at once, for an epoch that all
+            // can take part in.
+            core.promised_elsewhere = core.promised_elsewhere.max(hello.accepted);
+            self.quit = Some("a member of the ensemble has promised a later epoch");
         } else if self.stage >= Stage::Electing {
             self.tell(link, out);
         }

@@ -129,7 +129,8 @@ impl Leader {
             next_check: now.plus(core.options.tick_ms),
             quit: None,
         };
-        leader.connect(core.options.me, core.epochs.accepted, core, out);
+        let seen = core.epochs.accepted.max(core.promised_elsewhere);
+        leader.connect(core.options.me, seen, core, out);
         leader
     }
 

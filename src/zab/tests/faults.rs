@@ -111,6 +111,66 @@ fn strangers_on_the_quorum_port_do_no_harm() {
     cluster.check_equal();
 }
 
+/// A learner introduces itself and is gone before it is answered.
+fn introduce(cluster: &mut Cluster, number: u64, who: ServerId, accepted: Epoch) {
+    let (link, leader) = (LinkId(number), cluster.leader());
+    cluster.give(leader, Input::Accepted(link));
+    cluster.give(leader, Input::Packet(link, packet::info(who, true, accepted)));
+    cluster.give(leader, Input::Closed(link));
+}
+
+#[test]
+fn a_voter_that_promised_a_later_epoch_comes_back() {
+    let mut cluster = Cluster::new(3, 0);
+    cluster.start(id(2));
+    cluster.start(id(3));
+    cluster.run(1000);
+    cluster.write_one("a");
+    cluster.server(id(1)).epochs.accepted = Epoch(7);
+    cluster.start(id(1));
+    cluster.run(600);
+    cluster.check_equal();
+    let leader = cluster.leader();
+    assert_eq!(cluster.server(leader).epochs.current, Epoch(8));
+}
+
+#[test]
+fn a_later_promise_unseats_a_leader_only_once() {
+    let mut cluster = Cluster::new(3, 0);
+    cluster.start(id(2));
+    cluster.start(id(3));
+    cluster.run(1000);
+    introduce(&mut cluster, 901, id(1), Epoch(7));
+    assert!(cluster.leaders().is_empty(), "it goes on in an epoch that server 1 must refuse");
+    cluster.run(600);
+    let leader = cluster.leader();
+    assert_eq!(cluster.server(leader).epochs.current, Epoch(8));
+    introduce(&mut cluster, 902, id(1), Epoch(7));
+    assert_eq!(cluster.leaders(), [leader]);
+}
+
+#[test]
+fn a_stranger_unseats_nobody() {
+    let mut cluster = Cluster::new(3, 0).start_all();
+    cluster.run(1000);
+    introduce(&mut cluster, 901, id(77), Epoch(7));
+    assert_eq!(cluster.leaders(), [id(3)]);
+    cluster.write_one("a");
+    cluster.check_equal();
+}
+
+#[test]
+fn an_epoch_that_none_can_follow_is_refused() {
+    let mut cluster = Cluster::new(3, 0);
+    cluster.start(id(2));
+    cluster.start(id(3));
+    cluster.run(1000);
+    for accepted in [Epoch(0x7fff_ffff), Epoch(0xffff_ffff)] {
+        introduce(&mut cluster, 901, id(1), accepted);
+        assert_eq!(cluster.leaders(), [id(3)], "{accepted} unseated it");
+    }
+}
+
 #[test]
 fn a_new_epoch_begins_when_zxids_run_out() {
     let mut cluster = Cluster::new(3, 0);
