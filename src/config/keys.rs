@@ -141,7 +141,7 @@ const KEYS: &[Row] = &[
     unused("snapSizeLimitInKb", NO_SNAPSHOTS),
     unused("txnLogSizeLimitInKb", LOG),
     unused("commitLogCount", LOG),
-    unused("snapshotSizeFactor", NO_SNAPSHOTS),
+    property("snapshotSizeFactor"),
     unused("snapshot.compression.method", NO_SNAPSHOTS),
     unused("snapshot.trust.empty", NO_SNAPSHOTS),
     unused("serializeLastProcessedZxid.enabled", NO_SNAPSHOTS),

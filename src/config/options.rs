@@ -357,6 +357,9 @@ pub struct Quorum {
     pub max_diff_syncs: u32,
     /// `forceSnapshotSync`, false.
     pub force_snapshot_sync: bool,
+    /// `snapshotSizeFactor`, 0.33, in thousandths: a learner is sent the log rather than the tree
+    /// if that is at most so much of the tree's size. 0 for less: never what is only on disk.
+    pub snapshot_size_permille: u64,
 }
 
 /// How links between servers are protected.

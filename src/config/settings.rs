@@ -260,6 +260,22 @@ impl Settings {
         false
     }
 
+    /// A fraction from 0 to 1 in thousandths, or the default; less than 0 counts as 0. What is no
+    /// such fraction is the default, as in ZooKeeper, with a remark.
+    pub(super) fn permille(&mut self, key: &str, default: u32) -> u64 {
+        let Some(setting) = self.get(key) else { return default.into() };
+        match setting.value.parse::<f64>() {
+            // The range is that of the type.
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            Ok(factor) if factor <= 1.0 => (factor.max(0.0) * 1000.0).round() as u64,
+            _ => {
+                let default = f64::from(default) / 1000.0;
+                self.note(&setting, &format!("counts as {default}: it must be from 0 to 1"));
+                (default * 1000.0).round() as u64
+            }
+        }
+    }
+
     /// A switch with two words, of which the one that is not `default`'s must be met exactly.
     /// Anything else is the default, as in ZooKeeper, with a remark.
     pub(super) fn switch(&mut self, key: &str, on: &str, off: &str, default: bool) -> bool {

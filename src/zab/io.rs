@@ -23,7 +23,8 @@ pub enum Input {
     Persisted(Zxid),
     /// What [`Action::SaveEpochs`] asked for is durable.
     EpochsSaved,
-    /// What [`Action::ReadLog`] asked for; `None` if a part of it is gone from the log. Said when
+    /// What [`Action::ReadLog`] asked for; `None` if a part of it is gone from the log, or a
+    /// snapshot is better. Said when
     /// the link can take more, so that nothing piles up.
     LogRead(LinkId, Option<Vec<(Zxid, Bytes)>>),
     /// What [`Action::SendSnapshot`] asked for has been written to the link: a tree that contains
@@ -73,6 +74,9 @@ pub enum Action {
         from: Zxid,
         /// Bytes of payload after which to stop.
         max_bytes: usize,
+        /// Whether to say `None`, too, if a snapshot is less work than all that lies behind `from`
+        /// (ZK: `ZKDatabase.calculateTxnLogSizeLimit`).
+        weigh: bool,
     },
     /// Write a SNAP packet and the image of the tree; then say [`Input::SnapshotSent`].
     SendSnapshot(LinkId),

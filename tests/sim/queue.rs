@@ -28,7 +28,7 @@ pub(crate) enum Event {
     CheckpointDone(Life),
     /// A piece of another server's tree is stored.
     InstallStep(Life),
-    /// The log is read for a learner.
+    /// The log is read for a learner. No bytes are wanted if the tree turns out to be the smaller.
     LogRead { who: Life, link: LinkId, from: Zxid, max_bytes: usize },
     /// The tree is read for a learner.
     SnapshotView { who: Life, link: LinkId },

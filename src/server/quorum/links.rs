@@ -6,11 +6,12 @@
 use super::super::Shared;
 use super::images;
 use super::link::{Link, serve};
+use super::log_reads::ReadLog;
 use super::sockets;
 use crate::config::Endpoint;
 use crate::replica::Input;
 use crate::store::{Store, StoreError};
-use crate::types::{LinkId, ServerId, Zxid};
+use crate::types::{LinkId, ServerId};
 use crate::zab;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
@@ -52,7 +53,7 @@ pub(super) enum Command {
     /// What came of the call with this number.
     Dialed(u64, ServerId, Result<TcpStream, String>),
     /// Read the log for a link, once that can take more.
-    ReadLog(LinkId, Zxid, usize),
+    ReadLog(LinkId, ReadLog),
     /// Send an image of the tree.
     SendSnapshot(LinkId),
     /// A link has ended.
@@ -106,7 +107,7 @@ impl Links {
             Command::Accepted(stream, remote) => self.accept(stream, remote),
             Command::Dial(server) => self.dial(server),
             Command::Dialed(number, server, result) => self.dialed(number, server, result),
-            Command::ReadLog(link, from, max_bytes) => self.read_log(link, from, max_bytes),
+            Command::ReadLog(link, read) => self.read_log(link, read),
             Command::SendSnapshot(link) => self.send_snapshot(link),
             Command::Ended(link) => {
                 self.table().lock().remove(&link);
@@ -185,19 +186,20 @@ impl Links {
     }
 
     /// Reads the log on a thread that may wait for the disk.
-    fn read_log(&mut self, id: LinkId, from: Zxid, max_bytes: usize) {
+    fn read_log(&mut self, id: LinkId, read: ReadLog) {
         let Some(link) = self.table().lock().get(&id).cloned() else { return };
         let (shared, store) = (Arc::clone(&self.shared), Arc::clone(&self.store));
-        link.advance_pin(from, || shared.checkpoints.pin_log());
+        link.advance_pin(read.from, || shared.checkpoints.pin_log());
         self.tasks.spawn(async move {
             if !link.drained().await {
                 return;
             }
-            let read = tokio::task::spawn_blocking(move || store.read_log(from, max_bytes));
+            let limit = if read.weigh { shared.log_worth_reading() } else { u64::MAX };
+            let read = tokio::task::spawn_blocking(move || read.carry_out(&*store, limit));
             let entries = match read.await {
-                Ok(Ok(entries)) => {
-                    Some(entries.into_iter().map(|entry| (entry.zxid, entry.payload)).collect())
-                }
+                Ok(Ok(entries)) => entries.map(|entries| {
+                    entries.into_iter().map(|entry| (entry.zxid, entry.payload)).collect()
+                }),
                 Ok(Err(StoreError::Trimmed { .. })) => None,
                 Ok(Err(error)) => {
                     let why = format!("the transaction log cannot be read: {error}");

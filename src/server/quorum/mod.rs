@@ -9,6 +9,7 @@ mod greeting;
 mod images;
 mod link;
 mod links;
+mod log_reads;
 mod packets;
 mod sockets;
 
@@ -19,6 +20,7 @@ use crate::types::{LinkId, ServerId};
 use crate::zab::{Action, Report};
 use greeting::Greeting;
 pub(crate) use link::Link;
+use log_reads::ReadLog;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,8 +62,9 @@ impl Quorum {
             }
             Action::Send(id, packet) => self.to_link(id, written, |link| link.push(&packet)),
             Action::Close(id, why) => self.to_link(id, written, |link| link.close(why)),
-            Action::ReadLog { link, from, max_bytes } => {
-                let _ = self.links.send(links::Command::ReadLog(link, from, max_bytes));
+            Action::ReadLog { link, from, max_bytes, weigh } => {
+                let read = ReadLog { from, max_bytes, weigh };
+                let _ = self.links.send(links::Command::ReadLog(link, read));
             }
             Action::SendSnapshot(id) => {
                 let _ = self.links.send(links::Command::SendSnapshot(id));

@@ -87,7 +87,7 @@ impl Leader {
             }
             Choice::LookInLog => {
                 self.set_progress(link, Progress::Choosing(last));
-                out.push(Output::Do(Action::ReadLog { link, from: last, max_bytes: READ_BYTES }));
+                read_log(link, last, true, out);
             }
             Choice::Snap => self.send_snapshot(link, out),
         }
@@ -167,9 +167,7 @@ impl Leader {
     fn send_from(&mut self, link: LinkId, from: Zxid, core: &Core, out: &mut Vec<Output>) {
         if from < core.journal.base() {
             self.set_progress(link, Progress::Reading(from));
-            let (from, max_bytes) = (from.next(), READ_BYTES);
-            out.push(Output::Do(Action::ReadLog { link, from, max_bytes }));
-            return;
+            return read_log(link, from.next(), false, out);
         }
         let horizon = self.horizon(core);
         let Some(learner) = self.learners.get_mut(&link) else { return };
@@ -199,6 +197,10 @@ impl Leader {
             learner.progress = progress;
         }
     }
+}
+
+fn read_log(link: LinkId, from: Zxid, weigh: bool, out: &mut Vec<Output>) {
+    out.push(Output::Do(Action::ReadLog { link, from, max_bytes: READ_BYTES, weigh }));
 }
 
 /// A PROPOSAL.

@@ -181,9 +181,11 @@ impl World {
                 self.coverage.note_link(&why);
                 self.close_link(server, link);
             }
-            Action::ReadLog { link, from, max_bytes } => {
+            Action::ReadLog { link, from, max_bytes, weigh } => {
                 let who = self.servers[server].life();
                 let delay = self.random.delay(self.plan.disk);
+                // Sometimes the tree is the smaller.
+                let max_bytes = if weigh && self.random.one_in(4) { 0 } else { max_bytes };
                 self.after(delay, Event::LogRead { who, link, from, max_bytes });
             }
             Action::SendSnapshot(link) => {
