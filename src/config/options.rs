@@ -357,8 +357,9 @@ pub struct Quorum {
     pub max_diff_syncs: u32,
     /// `forceSnapshotSync`, false.
     pub force_snapshot_sync: bool,
-    /// `snapshotSizeFactor`, 0.33, in thousandths: a learner is sent the log rather than the tree
-    /// if that is at most so much of the tree's size. 0 for less: never what is only on disk.
+    /// `snapshotSizeFactor`, in thousandths: a learner is sent the log rather than the tree if that
+    /// is at most so much of the tree's size. 0 for less: never what is only on disk. 1, where
+    /// ZooKeeper has 0.33: here a byte of the log costs no more than one of the tree.
     pub snapshot_size_permille: u64,
 }
 

@@ -377,7 +377,7 @@ pub(super) fn quorum(settings: &mut Settings) -> Quorum {
         max_snapshot_syncs: settings.number("leader.maxConcurrentSnapSyncs", 10, 1, "followers"),
         max_diff_syncs: settings.number("leader.maxConcurrentDiffSyncs", 100, 1, "followers"),
         force_snapshot_sync: settings.boolean("forceSnapshotSync", false),
-        snapshot_size_permille: settings.permille("snapshotSizeFactor", 330),
+        snapshot_size_permille: settings.permille("snapshotSizeFactor", 1000),
     }
 }
 

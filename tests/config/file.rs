@@ -86,7 +86,7 @@ const EVERY_GROUP: &str = "dataLogDir=/log\n\
 #[test]
 fn fractions_are_read() {
     for (value, permille) in
-        [("0.5", 500), ("1", 1000), ("0", 0), ("-1", 0), ("1.1", 330), ("NaN", 330), ("x", 330)]
+        [("0.5", 500), ("1", 1000), ("0", 0), ("-1", 0), ("1.1", 1000), ("NaN", 1000), ("", 1000)]
     {
         let config = World::usual(&format!("snapshotSizeFactor={value}\n")).config();
         assert_eq!(config.quorum.snapshot_size_permille, permille, "{value}");
@@ -290,10 +290,7 @@ const REMARKS: &[(&str, &str)] = &[
     ),
     ("enforceQuota=yes", "enforceQuota = \"yes\" counts as false: only \"true\" counts as true"),
     ("skipACL=true", "skipACL = \"true\" counts as no: only \"yes\" changes that"),
-    (
-        "snapshotSizeFactor=33",
-        "snapshotSizeFactor = \"33\" counts as 0.33: it must be from 0 to 1",
-    ),
+    ("snapshotSizeFactor=33", "snapshotSizeFactor = \"33\" counts as 1: it must be from 0 to 1"),
     ("forceSync=false", "forceSync = \"false\" counts as yes: only \"no\" changes that"),
     ("clientPort=2182", "clientPort = \"2182\" counts; the earlier value, at line 2, does not"),
     (
