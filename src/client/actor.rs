@@ -1,6 +1,7 @@
 //! The task that owns a client's connection: connects and reconnects, writes what handles queue,
 //! matches replies with requests, hands out events.
 
+use super::attempts::Attempts;
 use super::link::{Head, Link};
 use super::queue::{Effect, Established, Pending, Requests, Shared};
 use super::servers::Servers;
@@ -16,7 +17,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, sleep, timeout};
 
 /// The owner of the connection.
@@ -103,10 +104,14 @@ impl Actor {
             match self.try_connect(&server).await {
                 Ok(link) => {
                     self.servers.succeeded();
+                    self.shared.note_attempt(Attempts::succeeded);
                     return Ok(link);
                 }
                 Err(error) if error.is_final() => return Err(error),
-                Err(error) => tracing::debug!(server, "cannot connect: {error}"),
+                Err(error) => {
+                    tracing::debug!(server, "cannot connect: {error}");
+                    self.shared.note_attempt(|attempts| attempts.failed(server, start, error));
+                }
             }
             // By now the session has expired or is about to: do not let requests wait longer.
             if start.elapsed() >= self.options.session_timeout
@@ -126,7 +131,8 @@ impl Actor {
         let patience = self.options.session_timeout / self.servers.count();
         let hello = self.hello();
         let shake_hands = async {
-            let stream = TcpStream::connect(server).await?;
+            let addresses = lookup_host(server).await.map_err(|_| Loss::Unresolved)?;
+            let stream = TcpStream::connect(&*addresses.collect::<Vec<_>>()).await?;
             stream.set_nodelay(true)?;
             let mut link = Link::new(stream, patience, self.options.frame_limit);
             put_frame(&mut link, &hello);
@@ -328,7 +334,9 @@ impl Actor {
             return Ok(());
         };
         let shown = super::path::below(&self.chroot, &path).to_owned();
-        self.watches.fire(&path, &Event { kind, path: shown, zxid: Zxid(head.zxid) });
+        let event = Event { kind, path: shown, zxid: Zxid(head.zxid) };
+        self.watches.fire(&path, &event);
+        self.shared.tell(&event);
         Ok(())
     }
 

@@ -74,6 +74,9 @@ pub enum Loss {
     /// Reading or writing failed.
     #[error("{0}")]
     Io(io::ErrorKind),
+    /// The server's name has no address.
+    #[error("its name cannot be resolved")]
+    Unresolved,
     /// The server was silent for two thirds of the session timeout, in spite of pings.
     #[error("the server is silent")]
     Silence,

@@ -1,6 +1,7 @@
 //! The client as users hold it: operations and their replies.
 
 use super::actor::Actor;
+use super::attempts::Attempts;
 use super::create::raw_acl;
 use super::options::auth_packet;
 use super::path;
@@ -25,6 +26,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
+
+/// Where the ensemble's configuration is (ZK: `ZooDefs.CONFIG_NODE`).
+const CONFIG: &str = "/zookeeper/config";
 
 /// A client: a handle on one session, which may be cloned freely.
 ///
@@ -66,20 +70,39 @@ impl Client {
     /// `InvalidConnectString`; `NotConnected` if no server has answered in time; `SessionExpired`
     /// if the session to be resumed is gone; `AuthFailed`.
     pub async fn connect(servers: &str, options: Options) -> Result<Self, ClientError> {
+        let client = Self::begin(servers, options)?;
+        client.ready().await?;
+        Ok(client)
+    }
+
+    /// As [`Client::connect`], but does not wait: the connection is made in the background, and
+    /// operations wait for it. [`Client::attempts`] tells how that goes.
+    ///
+    /// # Errors
+    /// `InvalidConnectString`.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn begin(servers: &str, options: Options) -> Result<Self, ClientError> {
         let ConnectString { servers, chroot } = servers.parse()?;
         let chroot = chroot.unwrap_or_default();
         let shared = Arc::new(Shared::new(options.max_outstanding, options.frame_limit));
         let actor = Actor::new(Arc::clone(&shared), servers, chroot.clone(), options.clone());
         let actor = tokio::spawn(actor.run()).abort_handle();
-        let client = Self { handle: Arc::new(Handle { shared, chroot, actor, options }) };
-        match tokio::time::timeout(client.handle.options.connect_timeout, client.settled()).await {
-            Ok(Ok(())) => Ok(client),
-            Ok(Err(error)) => Err(error),
-            Err(_) => {
-                client.abandon();
-                Err(ClientError::NotConnected)
-            }
-        }
+        Ok(Self { handle: Arc::new(Handle { shared, chroot, actor, options }) })
+    }
+
+    /// Waits for the first connection, for as long as the options say. When that has been too long,
+    /// the client is closed.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub async fn ready(&self) -> Result<(), ClientError> {
+        let patience = self.handle.options.connect_timeout;
+        tokio::time::timeout(patience, self.settled()).await.unwrap_or_else(|_| {
+            self.abandon();
+            Err(ClientError::NotConnected)
+        })
     }
 
     /// Waits for the first connection, which may be lost again already, or the end.
@@ -366,8 +389,16 @@ impl Client {
     /// # Errors
     /// Those of the connection.
     pub async fn config(&self) -> Result<DataStat, ClientError> {
-        let body = PathWatch { path: Some("/zookeeper/config".to_owned()), watch: false };
+        let body = PathWatch { path: Some(CONFIG.to_owned()), watch: false };
         self.ask(OpCode::GetData, &body, None).await
+    }
+
+    /// As [`Client::config`], with a watch on the configuration.
+    ///
+    /// # Errors
+    /// Those of the connection.
+    pub async fn config_and_watch(&self) -> Result<(DataStat, OneShotWatch), ClientError> {
+        self.watched_at(OpCode::GetData, OneShotKind::Data, CONFIG.to_owned()).await
     }
 
     /// Changes the ensemble's membership: either by `joining` servers and `leaving` ids, or to
@@ -433,6 +464,20 @@ impl Client {
         self.handle.shared.seen()
     }
 
+    /// What has been tried to connect since there was a connection; empty while there is one.
+    pub fn attempts(&self) -> Attempts {
+        self.handle.shared.attempts()
+    }
+
+    /// Follows every event that a server sends to this client, each once, whichever watches it is
+    /// for. No notice tells of the connections between which events may have been missed:
+    /// [`Client::state`] does.
+    pub fn events(&self) -> PersistentWatch {
+        let (to, notices) = mpsc::channel(self.handle.options.watch_capacity.max(2));
+        self.handle.shared.listen(to);
+        PersistentWatch::new(notices, Arc::clone(&self.handle.shared))
+    }
+
     /// Follows the session's state.
     pub fn state(&self) -> StateWatch {
         StateWatch(self.handle.shared.state().subscribe())
@@ -462,7 +507,16 @@ impl Client {
         kind: OneShotKind,
         path: &str,
     ) -> Result<(T, OneShotWatch), ClientError> {
-        let full = path::full(self.chroot(), path)?;
+        self.watched_at(op, kind, path::full(self.chroot(), path)?).await
+    }
+
+    /// The same at a server's path.
+    async fn watched_at<T: Decode>(
+        &self,
+        op: OpCode,
+        kind: OneShotKind,
+        full: String,
+    ) -> Result<(T, OneShotWatch), ClientError> {
         let (to, watch) = self.one_shot();
         let body = PathWatch { path: Some(full.clone()), watch: true };
         let result = self.ask(op, &body, Some(Effect::OneShot(kind, full, to))).await?;

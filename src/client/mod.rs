@@ -30,6 +30,7 @@
 //! Knows the protocol (`proto`, `types`) and nothing of any server module.
 
 mod actor;
+mod attempts;
 mod connect_string;
 mod create;
 mod error;
@@ -44,6 +45,7 @@ mod watch;
 mod watches;
 
 pub use crate::proto::{AddWatchMode, CreateMode, Event, EventType, MultiResult, WatcherType};
+pub use attempts::{Attempt, Attempts};
 pub use connect_string::ConnectString;
 pub use create::CreateOptions;
 pub use error::{ClientError, Loss};

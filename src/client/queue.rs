@@ -3,9 +3,10 @@
 //! Handles encode their requests straight into one buffer under a short lock; the actor takes the
 //! whole buffer at once. Knows nothing of sockets.
 
-use super::watches::{Notice, OneShot, OneShotKind};
+use super::attempts::Attempts;
+use super::watches::{self, Notice, OneShot, OneShotKind};
 use super::{ClientError, SessionKey};
-use crate::proto::{AddWatchMode, OpCode, WatcherType, put_request, xid};
+use crate::proto::{AddWatchMode, Event, OpCode, WatcherType, put_request, xid};
 use crate::types::Zxid;
 use bytes::{BufMut, Bytes, BytesMut};
 use jute::Encode;
@@ -92,6 +93,9 @@ pub(super) struct Shared {
     state: watch::Sender<SessionState>,
     seen: AtomicI64,
     established: Mutex<Option<Established>>,
+    attempts: Mutex<Attempts>,
+    /// Who wants to know of every event.
+    listeners: Mutex<Vec<mpsc::Sender<Notice>>>,
     frame_limit: usize,
 }
 
@@ -120,6 +124,8 @@ impl Shared {
             state: watch::Sender::new(SessionState::Connecting),
             seen: AtomicI64::new(0),
             established: Mutex::default(),
+            attempts: Mutex::default(),
+            listeners: Mutex::default(),
             frame_limit,
         }
     }
@@ -233,6 +239,7 @@ impl Shared {
     pub(super) fn finish(&self, error: ClientError) {
         self.queue.lock().ended.get_or_insert(error);
         self.fail_queued(error);
+        self.listeners.lock().clear();
         self.permits.close();
         self.set_state(match error {
             ClientError::SessionExpired => SessionState::Expired,
@@ -271,6 +278,31 @@ impl Shared {
 
     pub(super) fn established(&self) -> Option<Established> {
         self.established.lock().clone()
+    }
+
+    /// What has been tried since there was a connection.
+    pub(super) fn attempts(&self) -> Attempts {
+        self.attempts.lock().clone()
+    }
+
+    /// Changes what is known of attempts.
+    pub(super) fn note_attempt(&self, change: impl FnOnce(&mut Attempts)) {
+        change(&mut self.attempts.lock());
+    }
+
+    /// Adds someone who wants to know of every event.
+    pub(super) fn listen(&self, to: mpsc::Sender<Notice>) {
+        let mut listeners = self.listeners.lock();
+        listeners.retain(|listener| !listener.is_closed());
+        // The end comes to those who are in the list by then.
+        if self.ended().is_none() {
+            listeners.push(to);
+        }
+    }
+
+    /// Tells all who want to know of every event.
+    pub(super) fn tell(&self, event: &Event) {
+        watches::tell_all(&mut self.listeners.lock(), event);
     }
 
     /// The highest zxid that a reply has shown.

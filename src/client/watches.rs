@@ -163,14 +163,19 @@ fn retain<T>(table: &mut Map<String, Vec<T>>, is_closed: fn(&T) -> bool) {
 /// Sends an event to the persistent watches on one path and forgets those without a receiver.
 fn tell(table: &mut Map<String, Vec<mpsc::Sender<Notice>>>, path: &str, shown: &Event) {
     let Some(watches) = table.get_mut(path) else { return };
+    tell_all(watches, shown);
+    if watches.is_empty() {
+        table.remove(path);
+    }
+}
+
+/// Sends an event to all of these and forgets those without a receiver.
+pub(super) fn tell_all(watches: &mut Vec<mpsc::Sender<Notice>>, shown: &Event) {
     watches.retain(|watch| {
         // The last place in the channel is kept for the mark that events are missing.
         let notice = if watch.capacity() > 1 { Notice::Event(shown.clone()) } else { Notice::Gap };
         !matches!(watch.try_send(notice), Err(mpsc::error::TrySendError::Closed(_)))
     });
-    if watches.is_empty() {
-        table.remove(path);
-    }
 }
 
 /// A path and everything above it, up to the root.
