@@ -3,13 +3,15 @@
 pub mod bench;
 #[cfg(feature = "server")]
 mod server;
+#[cfg(feature = "server")]
+mod shell;
 
 #[cfg(feature = "server")]
 pub use program::main;
 
 #[cfg(feature = "server")]
 mod program {
-    use super::{bench, server};
+    use super::{bench, server, shell};
     use clap::{Parser, Subcommand};
     use std::process::ExitCode;
 
@@ -25,6 +27,8 @@ mod program {
     enum Command {
         /// Run a server.
         Server(server::ServerArguments),
+        /// Look at and change znodes, at a prompt or with one command.
+        Shell(shell::ShellArguments),
         /// Measure a server, this one or Apache ZooKeeper.
         Bench(bench::BenchArgs),
     }
@@ -33,6 +37,7 @@ mod program {
     pub fn main() -> ExitCode {
         match Arguments::parse().command {
             Command::Server(arguments) => server::run(&arguments),
+            Command::Shell(arguments) => shell::run(&arguments),
             Command::Bench(arguments) => measure(arguments),
         }
     }
