@@ -161,8 +161,9 @@ fn client_message(error: ClientError, path: Option<&str>) -> String {
                                           reconfigs not supported (yet)"
             .to_owned(),
         ErrorCode::NewConfigNoQuorum => {
-            "No quorum of new config is connected and up-to-date with the leader of last commmitted \
-             config - try invoking reconfiguration after new servers are connected and synced"
+            "No quorum of new config is connected and up-to-date with the leader of last \
+             commmitted config - try invoking reconfiguration after new servers are connected and \
+             synced"
                 .to_owned()
         }
         code => match path {

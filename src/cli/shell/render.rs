@@ -168,8 +168,11 @@ pub(in crate::cli) fn perms_text(bits: i32) -> String {
 
 /// An access control list as JSON: `[{"scheme": .., "id": .., "perms": "cdrwa"}]`.
 pub(in crate::cli) fn acl_json(acl: &[Acl]) -> Value {
-    let entry = |acl: &Acl| json!({ "scheme": acl.id.scheme, "id": acl.id.id, "perms": perms_text(acl.perms) });
-    acl.iter().map(entry).collect()
+    acl.iter().map(entry_json).collect()
+}
+
+fn entry_json(Acl { perms, id }: &Acl) -> Value {
+    json!({ "scheme": id.scheme, "id": id.id, "perms": perms_text(*perms) })
 }
 
 #[cfg(test)]

@@ -55,11 +55,10 @@ mod tests {
     #[test]
     fn a_mistyped_name_has_a_nearest_one() {
         for (typed, meant) in [("sl", "ls"), ("craete", "create"), ("GET", "get")] {
-            let found = find(typed);
-            assert!(
-                matches!(found, Err(Failure::NoSuchCommand { near: Some(near), .. }) if near.name == meant),
-                "{typed}"
-            );
+            let Err(Failure::NoSuchCommand { near: Some(near), .. }) = find(typed) else {
+                panic!("{typed} has no nearest command");
+            };
+            assert_eq!(near.name, meant);
         }
         assert!(matches!(find("frobnicate"), Err(Failure::NoSuchCommand { near: None, .. })));
     }

@@ -62,7 +62,8 @@ fn mode(call: &Call) -> Result<CreateMode, Failure> {
     Ok(match (call.has("c"), call.has("t"), call.has("e"), call.has("s")) {
         (true, _, true, _) | (true, _, _, true) => {
             return refused(
-                "-c cannot be combined with -s or -e. Containers cannot be ephemeral or sequential.",
+                "-c cannot be combined with -s or -e. \
+                 Containers cannot be ephemeral or sequential.",
             );
         }
         (_, true, true, _) => return refused("TTLs cannot be used with Ephemeral znodes"),
