@@ -56,7 +56,7 @@ unit: setup-build ## the tests of the crates
 SEEDS ?= 10000
 
 sim: setup-build ## simulate SEEDS (10000) ensembles, from seed FIRST (0) on
-	SIM_SEEDS=$(SEEDS) SIM_FIRST=$(or $(FIRST),0) $(CARGO) test --release --no-default-features \
+	SIM_SEEDS=$(SEEDS) SIM_FIRST=$(or $(FIRST),0) $(CARGO) test --release --no-default-features --features mimalloc \
 		--locked --test sim nothing -- --nocapture
 
 compat: setup build ## the same program before Zabra and before Apache ZooKeeper

@@ -21,6 +21,11 @@ mod world;
 use broken::Broken;
 use runner::{number_from_environment, run, run_all, text_of};
 
+/// A simulation is many small allocations.
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Seeds of a normal run.
 const SEEDS: u64 = 500;
 /// Seeds within which a broken server must be noticed.
