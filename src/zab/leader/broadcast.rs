@@ -61,7 +61,7 @@ impl Leader {
                 let oldest = oldest.filter(|_| learner.follows() && self.stage == Stage::Leading);
                 learner.awaited = oldest.map(|oldest| (oldest, core.now));
                 match self.stage {
-                    Stage::Leading => self.up_to_date(link, out),
+                    Stage::Leading => self.up_to_date(link, core, out),
                     _ => self.establish(core, out),
                 }
                 self.decide(core, out);
@@ -94,15 +94,24 @@ impl Leader {
         out.push(Output::Tell(Event::Serving(Serving::Leader(self.epoch))));
         let synced = self.learners.iter().filter(|(_, learner)| learner.is_synced());
         for link in synced.map(|(link, _)| *link).collect::<Vec<_>>() {
-            self.up_to_date(link, out);
+            self.up_to_date(link, core, out);
         }
     }
 
-    fn up_to_date(&mut self, link: LinkId, out: &mut Vec<Output>) {
-        if let Some(learner) = self.learners.get_mut(&link) {
-            learner.progress = Progress::Serving;
-            let packet = packet::bare(packet::UP_TO_DATE, Zxid(-1));
-            out.push(Output::Do(Action::Send(link, packet)));
+    /// A learner may serve. A follower is told now what was decided since NEWLEADER: ZooKeeper
+    /// 3.8.0 forgets at NEWLEADER what it has been sent, and a COMMIT of that before UPTODATE ends
+    /// its session with the leader, and it then logs transactions twice (ZOOKEEPER-4394).
+    fn up_to_date(&mut self, link: LinkId, core: &Core, out: &mut Vec<Output>) {
+        let Some(learner) = self.learners.get_mut(&link) else { return };
+        learner.progress = Progress::Serving;
+        out.push(Output::Do(Action::Send(link, packet::bare(packet::UP_TO_DATE, Zxid(-1)))));
+        if learner.follows() {
+            // All of it is of this epoch, and so without a gap.
+            let mut told = learner.decided.max(start_of(self.epoch));
+            while told < core.journal.committed() {
+                told = told.next();
+                out.push(Output::Do(Action::Send(link, packet::bare(packet::COMMIT, told))));
+            }
         }
     }
 
@@ -132,12 +141,13 @@ impl Leader {
 
     fn announce(&mut self, decided: Zxid, core: &mut Core, out: &mut Vec<Output>) {
         for (link, learner) in &self.learners {
-            if !learner.is_forwarded() {
+            let follows = learner.follows();
+            if !learner.is_forwarded() || follows && learner.progress != Progress::Serving {
                 continue;
             }
             let news = core.journal.after(core.journal.committed());
             for entry in news.take_while(|entry| entry.zxid <= decided) {
-                let packet = if learner.follows() {
+                let packet = if follows {
                     packet::bare(packet::COMMIT, entry.zxid)
                 } else {
                     packet::with_data(packet::INFORM, entry.zxid, entry.payload.clone())

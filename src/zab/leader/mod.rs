@@ -66,6 +66,9 @@ struct Learner {
     heard: Moment,
     /// It has everything up to here on its disk.
     acked: Zxid,
+    /// What was decided when it was sent NEWLEADER: a follower hears of what comes later only
+    /// behind UPTODATE.
+    decided: Zxid,
     /// A proposal that it should have acknowledged by now, and when it was sent.
     awaited: Option<(Zxid, Moment)>,
 }
@@ -156,6 +159,7 @@ impl Leader {
             progress: Progress::Connected,
             heard: core.now,
             acked: Zxid::ZERO,
+            decided: Zxid::ZERO,
             awaited: None,
         };
         self.learners.insert(link, learner);

@@ -172,6 +172,7 @@ impl Leader {
         let horizon = self.horizon(core);
         let Some(learner) = self.learners.get_mut(&link) else { return };
         learner.progress = Progress::Forwarding;
+        learner.decided = horizon;
         let follows = learner.follows();
         for Entry { zxid, payload } in core.journal.after(from) {
             if *zxid <= horizon {

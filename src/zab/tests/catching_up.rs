@@ -149,3 +149,36 @@ fn a_learner_that_joins_under_way_misses_nothing() {
     cluster.run(0);
     cluster.check_equal();
 }
+
+/// ZooKeeper 3.8.0 does not survive a COMMIT between NEWLEADER and UPTODATE.
+#[test]
+fn a_follower_hears_of_new_decisions_only_once_it_may_serve() {
+    let mut cluster = behind(Cluster::new(5, 0), 2);
+    for server in [2, 3, 4] {
+        cluster.stall(id(server));
+    }
+    cluster.propose(id(5), "outstanding");
+    cluster.stall(id(1));
+    cluster.start(id(1));
+    cluster.run(200);
+    // It has promised the epoch before, and stores what it lacked.
+    assert!(cluster.saw(id(1), packet::NEW_LEADER) && !cluster.saw(id(1), packet::UP_TO_DATE));
+    cluster.seen.clear();
+    for server in [2, 3, 4] {
+        cluster.go_on(id(server));
+    }
+    cluster.write_one("meanwhile");
+    assert_eq!(cluster.applied(id(5)).last(), Some(&"meanwhile"));
+    assert!(cluster.saw(id(1), packet::PROPOSAL) && !cluster.saw(id(1), packet::COMMIT));
+    cluster.go_on(id(1));
+    cluster.run(100);
+    cluster.go_on(id(1));
+    let order = cluster.seen.iter().filter(|(to, _)| *to == id(1)).map(|(_, kind)| *kind);
+    let order: Vec<_> = order.filter(|kind| *kind != packet::PING).collect();
+    let expected = [packet::PROPOSAL, packet::UP_TO_DATE, packet::COMMIT, packet::COMMIT];
+    assert_eq!(order, expected, "two decisions, behind UPTODATE");
+    cluster.run(0);
+    cluster.check_equal();
+    cluster.write_one("afterwards");
+    cluster.check_equal();
+}
