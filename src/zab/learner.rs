@@ -237,6 +237,10 @@ impl Learner {
     }
 
     /// DIFF, TRUNC or SNAP: how this server is brought up to date.
+    ///
+    /// What this server has of the leader's own epoch, it has from this leader, and it may be
+    /// decided because this server has it: an Apache ZooKeeper forgets that until it has applied
+    /// it, and says TRUNC. It will all be sent again, and stays on the disk meanwhile.
     fn take_choice(
         &mut self,
         link: LinkId,
@@ -250,13 +254,20 @@ impl Learner {
             out.push(Output::Do(Action::Report(Report::Synchronising(how, zxid, last))));
         };
         match packet.kind {
-            packet::DIFF => report("DIFF", out),
+            packet::DIFF => {
+                report("DIFF", out);
+                self.decided = last;
+            }
             packet::TRUNC => {
                 report("TRUNC", out);
-                truncate(zxid, core, out)?;
+                if last.epoch() < self.epoch {
+                    truncate(zxid, core, out)?;
+                }
+                self.decided = zxid.max(core.journal.committed());
             }
             packet::SNAP => {
                 report("SNAP", out);
+                check_image(zxid, self.epoch, core)?;
                 self.stage = Stage::Receiving(zxid);
                 out.push(Output::Do(Action::ReceiveSnapshot(link, zxid)));
                 return Ok(());
@@ -264,7 +275,6 @@ impl Learner {
             kind => return Err(packet::unexpected(kind, "where DIFF, TRUNC or SNAP was expected")),
         }
         self.stage = Stage::Syncing;
-        self.decided = core.journal.last();
         Ok(())
     }
 
@@ -437,6 +447,25 @@ fn check_next(next: Option<Zxid>, zxid: Zxid) -> Result<(), LinkError> {
         Some(next) => Err(LinkError::Protocol(format!("{zxid} was decided before {next}"))),
         None => Err(LinkError::Protocol(format!("{zxid} was decided and never proposed"))),
     }
+}
+
+/// An image takes the place of the log, too. What was decided must not leave this disk, not even
+/// until the leader has sent it again: the leader and this server may be the only ones that have it.
+/// Nor may what the leader itself has proposed, which this server may have acknowledged. What else
+/// the log has beyond the image, the leader has not, and so it was never decided.
+///
+/// An Apache ZooKeeper sends such an image only if `forceSnapshotSync` is set, for otherwise it does
+/// so only to a server whose log ends before its tree, and it has read all of its log into the tree
+/// before it leads. The tree will have caught up when this server asks again.
+fn check_image(zxid: Zxid, epoch: Epoch, core: &Core) -> Result<(), LinkError> {
+    let last = core.journal.last();
+    let needed = if last.epoch() == epoch { last } else { core.journal.committed() };
+    if zxid >= needed {
+        return Ok(());
+    }
+    Err(LinkError::Protocol(format!(
+        "the leader sends a tree as of {zxid}, and this server has stored what leads to {needed}"
+    )))
 }
 
 /// The leader does not have the end of this log.

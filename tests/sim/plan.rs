@@ -83,6 +83,8 @@ pub(crate) struct Plan {
     pub(crate) trouble_every: Time,
     /// For how long there is trouble.
     pub(crate) duration: Time,
+    /// Whether leaders send trees wherever they can.
+    pub(crate) force_snapshot: bool,
 }
 
 impl Plan {
@@ -113,6 +115,7 @@ impl Plan {
             troubles,
             trouble_every: tick_ms * MS * *random.pick(&[1, 4, 10, 30]),
             duration: tick_ms * MS * random.between(40, 120),
+            force_snapshot: random.one_in(8),
         }
     }
 
@@ -135,7 +138,7 @@ impl Plan {
             sync_limit: self.sync_limit,
             connect_limit: 0,
             commit_log_count: self.commit_log_count,
-            force_snapshot: false,
+            force_snapshot: self.force_snapshot,
             notification_ms: self.notification_ms,
         }
     }

@@ -182,3 +182,57 @@ fn a_follower_hears_of_new_decisions_only_once_it_may_serve() {
     cluster.write_one("afterwards");
     cluster.check_equal();
 }
+
+#[test]
+fn what_a_follower_has_of_its_leader_stays_on_its_disk() {
+    let mut cluster = Cluster::new(3, 0).start_all();
+    cluster.run(1000);
+    cluster.write_one("a");
+    cluster.stall(id(2));
+    cluster.stall(id(3));
+    cluster.propose(id(3), "b");
+    cluster.cut.insert((id(1), id(3)));
+    cluster.run(0);
+    cluster.heal();
+    cluster.server(id(1)).events.clear();
+    cluster.seen.clear();
+    // The leader never heard that it is stored, and says TRUNC.
+    cluster.break_links(|link| link.learner == id(1));
+    cluster.run(500);
+    assert!(cluster.saw(id(1), packet::TRUNC));
+    let events = &cluster.server(id(1)).events;
+    assert!(!events.iter().any(|event| matches!(event, Event::Dropped(_))), "{events:?}");
+    cluster.go_on(id(2));
+    cluster.go_on(id(3));
+    cluster.run(0);
+    cluster.check_equal();
+    cluster.write_one("c");
+    cluster.check_equal();
+}
+
+/// As a leader with `forceSnapshotSync` would, if its tree is behind.
+#[test]
+fn an_older_tree_takes_nothing_from_the_disk() {
+    let mut cluster = Cluster::new(3, 0).start_all();
+    cluster.run(1000);
+    for what in ["a", "b", "c"] {
+        cluster.write_one(what);
+    }
+    cluster.break_links(|link| link.learner == id(1));
+    for _ in 0..1000 {
+        let (to, mut input) = cluster.mail.pop_front().unwrap_or((id(1), Input::Tick));
+        if let (1, Input::Packet(_, packet)) = (to.0, &mut input)
+            && packet.kind == packet::DIFF
+        {
+            *packet = packet::bare(packet::SNAP, zxid(1, 2));
+        }
+        cluster.give(to, input);
+    }
+    assert!(cluster.saw(id(1), packet::SNAP));
+    let first = cluster.server(id(1));
+    assert_eq!(first.log.len(), 3);
+    let refused = "a tree as of 0x100000002, and this server has stored what leads to 0x100000003";
+    assert!(first.reports.iter().any(|report| report.contains(refused)), "{:?}", first.reports);
+    cluster.run(2000);
+    cluster.check_equal();
+}
