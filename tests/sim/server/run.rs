@@ -233,7 +233,10 @@ impl World {
             || now.since(running.last_checkpoint) >= CHECKPOINT_MS;
         if !views.is_empty() || (due && disk.checkpoints.len() < MAX_CHECKPOINTS) {
             running.last_checkpoint = now;
-            if let Some(checkpoint) = checkpoint_of(running) {
+            // A learner gets what is stored, and transactions that changed nothing count too.
+            let checkpoint = checkpoint_of(running);
+            let changed = !checkpoint.znodes.is_empty() || !checkpoint.sessions.is_empty();
+            if changed || !views.is_empty() {
                 self.push_checkpoint(server, checkpoint);
             }
         }
@@ -245,14 +248,11 @@ impl World {
 }
 
 /// Everything that changed since the last checkpoint.
-fn checkpoint_of(running: &mut Running) -> Option<Checkpoint> {
+fn checkpoint_of(running: &mut Running) -> Checkpoint {
     let sessions = running.replica.take_session_changes();
-    if sessions.is_empty() && running.tree.dirty_len() == 0 {
-        return None;
-    }
     let mark = TreeMark { applied: running.tree.applied_zxid().0, digest: running.tree.digest() };
     let znodes = running.tree.drain_dirty();
-    Some(Checkpoint { znodes, sessions, kind: CheckpointKind::Changes(mark) })
+    Checkpoint { znodes, sessions, kind: CheckpointKind::Changes(mark) }
 }
 
 /// Before the first checkpoint.
