@@ -450,13 +450,13 @@ fn check_next(next: Option<Zxid>, zxid: Zxid) -> Result<(), LinkError> {
 }
 
 /// An image takes the place of the log, too. What was decided must not leave this disk, not even
-/// until the leader has sent it again: the leader and this server may be the only ones that have it.
-/// Nor may what the leader itself has proposed, which this server may have acknowledged. What else
-/// the log has beyond the image, the leader has not, and so it was never decided.
+/// until the leader has sent it again: this server and the leader may be the only ones that have
+/// it. Nor may what the leader itself has proposed, which this server may have acknowledged. What
+/// else the log has beyond the image, the leader has not, and so it was never decided.
 ///
-/// An Apache ZooKeeper sends such an image only if `forceSnapshotSync` is set, for otherwise it does
-/// so only to a server whose log ends before its tree, and it has read all of its log into the tree
-/// before it leads. The tree will have caught up when this server asks again.
+/// An Apache ZooKeeper sends such an image only if `forceSnapshotSync` is set: without that only to
+/// a server whose log ends before its tree, and it has read all of its log into the tree before it
+/// leads. The tree will have caught up when this server asks again.
 fn check_image(zxid: Zxid, epoch: Epoch, core: &Core) -> Result<(), LinkError> {
     let last = core.journal.last();
     let needed = if last.epoch() == epoch { last } else { core.journal.committed() };

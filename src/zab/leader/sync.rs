@@ -72,7 +72,7 @@ impl Leader {
         core: &Core,
         out: &mut Vec<Output>,
     ) {
-        // Not even a test may take from a learner's disk what lies beyond the tree: it may be decided.
+        // Nothing may take from a learner's disk what lies beyond the tree: it may be decided.
         if core.options.force_snapshot && core.journal.applied() >= last {
             return self.send_snapshot(link, out);
         }
