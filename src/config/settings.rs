@@ -269,9 +269,9 @@ impl Settings {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
             Ok(factor) if factor <= 1.0 => (factor.max(0.0) * 1000.0).round() as u64,
             _ => {
-                let default = f64::from(default) / 1000.0;
-                self.note(&setting, &format!("counts as {default}: it must be from 0 to 1"));
-                (default * 1000.0).round() as u64
+                let counted = f64::from(default) / 1000.0;
+                self.note(&setting, &format!("counts as {counted}: it must be from 0 to 1"));
+                default.into()
             }
         }
     }
