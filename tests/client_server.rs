@@ -169,7 +169,8 @@ async fn watches_fire_and_are_removed() {
         assert!(matches, "{notice:?}");
     }
     let (_, removed) = client.get_and_watch("/").await.expect("data");
-    assert_eq!(client.remove_watches("/", WatcherType::Any).await, Ok(()));
+    let kinds = client.remove_watches("/", WatcherType::Any).await;
+    assert_eq!(kinds, Ok(vec![WatcherType::Data, WatcherType::PersistentRecursive]));
     assert_eq!(removed.await, Err(ClientError::WatchRemoved));
     assert_eq!(all.next().await, Err(ClientError::WatchRemoved));
     assert_eq!(client.check_watches("/", WatcherType::Any).await, Ok(false));

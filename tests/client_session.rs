@@ -476,7 +476,7 @@ async fn removed_watches_end() {
         conn.reply(request.xid, 1, 0, &[]).await;
     };
     let (removed, ()) = tokio::join!(client.remove_watches("/a", WatcherType::Data), answer);
-    assert_eq!(removed, Ok(()));
+    assert_eq!(removed, Ok(vec![WatcherType::Data]));
     assert_eq!(watch.await, Err(ClientError::WatchRemoved));
 }
 

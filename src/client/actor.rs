@@ -393,7 +393,10 @@ impl Actor {
                 self.watches.add_one_shot(OneShotKind::Exist, path, to);
             }
             (Effect::Persistent(mode, path, to), 0) => self.watches.add_persistent(mode, path, to),
-            (Effect::Remove(kind, path), 0 | NO_WATCHER) => self.watches.remove(kind, &path),
+            (Effect::Remove(kind, path, to), 0 | NO_WATCHER) => {
+                // Whoever has dropped the future does not want to know.
+                let _ = to.send(self.watches.remove(kind, &path));
+            }
             _ => {}
         }
     }

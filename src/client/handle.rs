@@ -321,15 +321,22 @@ impl Client {
         Ok(PersistentWatch::new(notices, Arc::clone(&self.handle.shared)))
     }
 
-    /// Removes this client's watches of a kind from a path; they end with `WatchRemoved`.
+    /// Removes this client's watches of a kind from a path; they end with `WatchRemoved`. Returns
+    /// the kinds of which there were any.
     ///
     /// # Errors
     /// `NoWatcher` and others.
-    pub async fn remove_watches(&self, path: &str, kind: WatcherType) -> Result<(), ClientError> {
+    pub async fn remove_watches(
+        &self,
+        path: &str,
+        kind: WatcherType,
+    ) -> Result<Vec<WatcherType>, ClientError> {
         let full = path::full(self.chroot(), path)?;
         let body = PathKind { path: Some(full.clone()), kind: kind as i32 };
-        let effect = Effect::Remove(kind, full);
-        self.call(OpCode::RemoveWatches, &body, Some(effect)).await.map(drop)
+        let (to, removed) = oneshot::channel();
+        let effect = Effect::Remove(kind, full, to);
+        self.call(OpCode::RemoveWatches, &body, Some(effect)).await?;
+        Ok(removed.await.unwrap_or_default())
     }
 
     /// Whether the server knows a watch of this kind on a path for this client.

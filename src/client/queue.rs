@@ -49,7 +49,7 @@ pub(super) enum Effect {
     /// An addWatch left a persistent watch.
     Persistent(AddWatchMode, String, mpsc::Sender<Notice>),
     /// A removeWatches removed watches.
-    Remove(WatcherType, String),
+    Remove(WatcherType, String, oneshot::Sender<Vec<WatcherType>>),
     /// Credentials, to be repeated on every later connection.
     Auth(AuthPacket),
     /// The session ends.

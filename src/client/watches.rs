@@ -72,21 +72,29 @@ impl Watches {
         table.entry(path).or_default().push(to);
     }
 
-    /// Forgets the watches that a removeWatches has removed; their receivers see the end.
-    pub(super) fn remove(&mut self, kind: WatcherType, path: &str) {
+    /// Forgets the watches that a removeWatches has removed; their receivers see the end. Returns
+    /// the kinds of which there were any.
+    pub(super) fn remove(&mut self, kind: WatcherType, path: &str) -> Vec<WatcherType> {
+        let mut removed = Vec::new();
+        let mut note = |one, was_there| {
+            if was_there {
+                removed.push(one);
+            }
+        };
         if matches!(kind, WatcherType::Children | WatcherType::Any) {
-            self.child.remove(path);
+            note(WatcherType::Children, self.child.remove(path).is_some());
         }
         if matches!(kind, WatcherType::Data | WatcherType::Any) {
-            self.data.remove(path);
-            self.exist.remove(path);
+            let (data, exist) = (self.data.remove(path), self.exist.remove(path));
+            note(WatcherType::Data, data.is_some() || exist.is_some());
         }
         if matches!(kind, WatcherType::Persistent | WatcherType::Any) {
-            self.persistent.remove(path);
+            note(WatcherType::Persistent, self.persistent.remove(path).is_some());
         }
         if matches!(kind, WatcherType::PersistentRecursive | WatcherType::Any) {
-            self.recursive.remove(path);
+            note(WatcherType::PersistentRecursive, self.recursive.remove(path).is_some());
         }
+        removed
     }
 
     /// Hands an event from the server to everyone it concerns. `shown` is the event as users see

@@ -63,7 +63,6 @@ pub(in crate::cli) enum Origin {
 pub(in crate::cli) enum Interrupt {
     /// It is given up, and has failed.
     Fails,
-    #[allow(dead_code)]
     /// It runs until then, and has done what it should.
     Ends,
 }
@@ -119,6 +118,12 @@ impl Command {
     /// The line that tells how to call it.
     pub(super) fn usage_line(&self) -> String {
         format!("{} {}", self.name, self.usage).trim_end().to_owned()
+    }
+
+    /// Its options as they are typed.
+    pub(super) fn typed_flags(&self) -> Vec<String> {
+        let common = ["--json", "--help"].map(str::to_owned);
+        self.flags.iter().map(Flag::typed).chain(common).collect()
     }
 
     /// All there is to tell about it.

@@ -24,7 +24,6 @@ pub(in crate::cli) enum Failure {
     },
     /// What was asked for cannot be done, for this reason.
     Refused(String),
-    #[allow(dead_code)]
     /// The same, where zkCli says so and calls it a success.
     Remark(String),
     /// A request failed.

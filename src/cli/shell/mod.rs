@@ -7,7 +7,8 @@
 //! | `command` | what a command is; how words become a call of one |
 //! | `commands` | the commands |
 //! | `output`, `render`, `failure` | results as text or JSON, errors, exit codes |
-//! | `session` | the session with the servers, and the watch events that it brings |
+//! | `session` | the session with the servers |
+//! | `announcer` | watch events and news of the session, as they come |
 //! | `prompt`, `completion` | line editing, history, completion |
 //!
 //! # How a command is added
@@ -22,9 +23,11 @@
 //! Speaks to servers by the client library alone.
 
 mod acl;
+mod announcer;
 mod arguments;
 pub(in crate::cli) mod command;
 mod commands;
+mod completion;
 pub(in crate::cli) mod failure;
 pub(in crate::cli) mod output;
 mod paths;
@@ -32,11 +35,12 @@ mod prompt;
 pub(in crate::cli) mod render;
 mod session;
 mod table;
+mod walk;
 mod words;
 
 pub(super) use arguments::ShellArguments;
 
-use crate::client::Client;
+use crate::client::{Client, ClientError};
 use arguments::{Settings, Wish};
 use command::{Asked, Call, Interrupt};
 use failure::Failure;
@@ -123,9 +127,16 @@ impl Shell {
         if result.is_ok() {
             result = self.out.flush().map_err(Failure::Output);
         }
-        result.map_or_else(|failure| self.out.failure(&failure), |()| 0)
+        match result {
+            Ok(()) => 0,
+            Err(Failure::Client { error: ClientError::NotConnected, .. }) => {
+                self.out.failure(&Failure::NotConnected(self.session.attempts()))
+            }
+            Err(failure) => self.out.failure(&failure),
+        }
     }
 
+    /// Runs the command that the words are.
     async fn dispatch(&mut self, words: &[String]) -> Result<(), Failure> {
         let Some((name, rest)) = words.split_first() else { return Ok(()) };
         let command = table::find(name)?;

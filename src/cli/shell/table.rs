@@ -1,7 +1,7 @@
 //! All commands of the shell.
 
 use super::command::{Command, nearest};
-use super::commands::{changing, local, reading};
+use super::commands::{access, changing, ensemble, local, quotas, reading, watches};
 use super::failure::Failure;
 
 /// All commands, in the order in which `help` lists them.
@@ -9,13 +9,31 @@ pub(super) const COMMANDS: &[&Command] = &[
     &reading::LS,
     &reading::GET,
     &reading::STAT,
-    &reading::GET_ACL,
+    &reading::GET_ALL_CHILDREN_NUMBER,
+    &reading::GET_EPHEMERALS,
     &changing::CREATE,
     &changing::SET,
     &changing::DELETE,
-    &local::HELP,
+    &changing::DELETEALL,
+    &access::GET_ACL,
+    &access::SET_ACL,
+    &access::ADDAUTH,
+    &access::WHOAMI,
+    &watches::ADD_WATCH,
+    &watches::REMOVEWATCHES,
+    &watches::PRINTWATCHES,
+    &quotas::LISTQUOTA,
+    &quotas::SETQUOTA,
+    &quotas::DELQUOTA,
+    &ensemble::SYNC,
+    &ensemble::CONFIG,
+    &ensemble::RECONFIG,
+    &ensemble::VERSION,
     &local::HISTORY,
+    &local::REDO,
+    &local::CONNECT,
     &local::CLOSE,
+    &local::HELP,
     &local::QUIT,
 ];
 

@@ -2,8 +2,8 @@
 
 use crate::cli::shell::command::{Call, Command, Flag, Interrupt, Origin};
 use crate::cli::shell::failure::{At, Failure};
-use crate::cli::shell::{Shell, acl, paths, render};
-use crate::client::{ClientError, CreateMode, CreateOptions};
+use crate::cli::shell::{Shell, acl, paths, render, walk};
+use crate::client::{Client, ClientError, CreateMode, CreateOptions, Transaction};
 use crate::types::{EphemeralOwner, ErrorCode};
 use bytes::Bytes;
 use serde_json::json;
@@ -144,4 +144,75 @@ async fn delete(shell: &mut Shell, call: Call) -> Result<(), Failure> {
     let client = shell.client().await?;
     client.delete(path, version).await.at(path)?;
     Ok(shell.out.json(&json!({ "deleted": path }))?)
+}
+
+pub(in crate::cli::shell) const DELETEALL: Command = Command {
+    name: "deleteall",
+    usage: "path [-b batch size]",
+    summary: "Delete a znode and all its descendants",
+    example: "deleteall /app/old\ndeleteall -b 100 /app/old",
+    flags: &[Flag::valued(
+        "b",
+        "size",
+        "so many in one transaction [default: 1000]; 0: no transactions",
+    )],
+    operands: (1, 1),
+    origin: Origin::ZkCli,
+    interrupt: Interrupt::Fails,
+    run: |shell, call| Box::pin(deleteall(shell, call)),
+};
+
+/// How much of paths goes into one transaction, well below the limit on requests.
+const BATCH_BYTES: usize = 256 * 1024;
+
+async fn deleteall(shell: &mut Shell, call: Call) -> Result<(), Failure> {
+    let batch: i32 = match call.value("b").map(str::parse) {
+        None => 1000,
+        Some(Ok(batch)) => batch,
+        Some(Err(_)) => return Err(Failure::Refused("-b argument must be an int value".into())),
+    };
+    let path = call.path(0)?;
+    let client = shell.client().await?;
+    let mut paths = walk::subtree(&client, path).await?;
+    let count = paths.len();
+    match usize::try_from(batch) {
+        Ok(batch @ 1..) => {
+            while !paths.is_empty() {
+                delete_batch(&client, &mut paths, batch).await?;
+            }
+        }
+        _ => {
+            while let Some(path) = paths.pop() {
+                client.delete(&path, None).await.at(&path)?;
+            }
+        }
+    }
+    Ok(shell.out.json(&json!({ "deleted": path, "count": count }))?)
+}
+
+/// Deletes the last paths in one transaction.
+async fn delete_batch(
+    client: &Client,
+    paths: &mut Vec<String>,
+    batch: usize,
+) -> Result<(), Failure> {
+    let mut transaction = Transaction::new();
+    let mut bytes = 0;
+    let mut chosen = Vec::new();
+    while chosen.len() < batch && bytes < BATCH_BYTES {
+        let Some(path) = paths.pop() else { break };
+        bytes += path.len();
+        transaction = transaction.delete(&path, None);
+        chosen.push(path);
+    }
+    match client.multi(&transaction).await {
+        Ok(_) => Ok(()),
+        Err(ClientError::Multi { index, code }) => {
+            let path = chosen.get(index).map_or("", String::as_str);
+            Err(Failure::Remark(format!(
+                "Failed to delete some node(s) in the subtree! ({code} for {path})"
+            )))
+        }
+        Err(error) => Err(error.into()),
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::cli::shell::command::{Call, Command, Interrupt, Origin};
 use crate::cli::shell::failure::Failure;
-use crate::cli::shell::{Shell, table};
+use crate::cli::shell::{Shell, table, words};
 use serde_json::json;
 
 pub(in crate::cli::shell) const HELP: Command = Command {
@@ -57,6 +57,53 @@ fn history(shell: &mut Shell) -> Result<(), Failure> {
         shell.out.json(&json!({ "index": index, "line": line }))?;
     }
     Ok(())
+}
+
+pub(in crate::cli::shell) const REDO: Command = Command {
+    name: "redo",
+    usage: "cmdno",
+    summary: "Run a command of this shell again, by the number that history shows",
+    example: "redo 3",
+    flags: &[],
+    operands: (1, 1),
+    origin: Origin::ZkCli,
+    interrupt: Interrupt::Fails,
+    run: |shell, call| Box::pin(redo(shell, call)),
+};
+
+async fn redo(shell: &mut Shell, call: Call) -> Result<(), Failure> {
+    let index = call.operand(0).parse::<usize>();
+    let index = index.map_err(|_| call.usage("it needs the number of a command"))?;
+    // The last line is this very redo.
+    let before = shell.lines.len().saturating_sub(1);
+    let line = shell.lines.get(index).filter(|_| index < before).cloned();
+    let line = line.ok_or_else(|| Failure::Refused("Command index out of range".to_owned()))?;
+    let words = words::split(&line);
+    if words.first().is_some_and(|word| word == "redo") {
+        return Err(Failure::Refused("No redoing redos".to_owned()));
+    }
+    if let Some(last) = shell.lines.last_mut() {
+        *last = line;
+    }
+    shell.dispatch(&words).await
+}
+
+pub(in crate::cli::shell) const CONNECT: Command = Command {
+    name: "connect",
+    usage: "host:port",
+    summary: "End the session and begin another one, perhaps at other servers",
+    example: "connect host1:2181,host2:2181/app\nconnect",
+    flags: &[],
+    operands: (0, 1),
+    origin: Origin::ZkCli,
+    interrupt: Interrupt::Fails,
+    run: |shell, call| Box::pin(connect(shell, call)),
+};
+
+async fn connect(shell: &mut Shell, call: Call) -> Result<(), Failure> {
+    let servers = (call.operand_count() > 0).then(|| call.operand(0));
+    shell.session.connect(servers).await?;
+    Ok(shell.out.json(&json!({ "servers": shell.session.place().0 }))?)
 }
 
 pub(in crate::cli::shell) const CLOSE: Command = Command {

@@ -4,14 +4,10 @@ use crate::cli::shell::Shell;
 use crate::cli::shell::command::{Call, Command, Flag, Interrupt, Origin};
 use crate::cli::shell::failure::{At, Failure};
 use crate::cli::shell::render;
-use crate::client::{Client, ClientError, OneShotWatch};
+use crate::cli::shell::walk::{Walk, keep};
+use crate::client::{Client, ClientError};
 use crate::types::{ErrorCode, Stat};
 use serde_json::json;
-
-/// Keeps a watch, so that it is set again on a later connection. Its event comes with all others.
-fn keep(watch: OneShotWatch) {
-    tokio::spawn(watch);
-}
 
 const STAT_FLAG: Flag = Flag::new("s", "print the stat too");
 const WATCH_FLAG: Flag = Flag::new("w", "leave a watch, which fires once");
@@ -59,35 +55,18 @@ async fn ls_recursive(
     root: &str,
     watch: bool,
 ) -> Result<(), Failure> {
+    let mut walk = Walk::new(root);
     if watch {
-        let (_, watch) = client.get_and_watch(root).await.at(root)?;
-        keep(watch);
+        walk = walk.with_watches();
+        keep(client.get_and_watch(root).await.at(root)?.1);
     } else {
         client.get(root).await.at(root)?;
     }
     print_path(shell, root)?;
-    let mut waiting = vec![root.to_owned()];
-    while let Some(path) = waiting.pop() {
-        let found = if watch {
-            client.children_and_watch(&path).await.map(|(found, watch)| {
-                keep(watch);
-                found.names
-            })
-        } else {
-            client.children(&path).await
-        };
-        let mut names = match found {
-            // It was listed, and is gone by now.
-            Err(ClientError::Api(ErrorCode::NoNode)) => continue,
-            found => found.at(&path)?,
-        };
-        names.sort();
-        let above = path.trim_end_matches('/');
-        let paths: Vec<_> = names.iter().map(|name| format!("{above}/{name}")).collect();
+    while let Some(paths) = walk.next(client).await? {
         for path in &paths {
             print_path(shell, path)?;
         }
-        waiting.extend(paths.into_iter().rev());
     }
     Ok(())
 }
@@ -172,31 +151,43 @@ async fn stat(shell: &mut Shell, call: Call) -> Result<(), Failure> {
     Ok(shell.out.json(&json!({ "path": path, "stat": render::stat_json(&stat) }))?)
 }
 
-pub(in crate::cli::shell) const GET_ACL: Command = Command {
-    name: "getAcl",
-    usage: "[-s] path",
-    summary: "Print the access control list of a znode",
-    example: "getAcl /app\ngetAcl -s /app",
-    flags: &[STAT_FLAG],
+pub(in crate::cli::shell) const GET_ALL_CHILDREN_NUMBER: Command = Command {
+    name: "getAllChildrenNumber",
+    usage: "path",
+    summary: "Print how many descendants a znode has",
+    example: "getAllChildrenNumber /app",
+    flags: &[],
     operands: (1, 1),
     origin: Origin::ZkCli,
     interrupt: Interrupt::Fails,
-    run: |shell, call| Box::pin(get_acl(shell, call)),
+    run: |shell, call| Box::pin(get_all_children_number(shell, call)),
 };
 
-async fn get_acl(shell: &mut Shell, call: Call) -> Result<(), Failure> {
+async fn get_all_children_number(shell: &mut Shell, call: Call) -> Result<(), Failure> {
     let path = call.path(0)?;
     let client = shell.client().await?;
-    let found = client.get_acl(path).await.at(path)?;
-    let acl = found.acl;
-    for entry in &acl {
-        let perms = render::perms_text(entry.perms);
-        shell.out.line(format_args!("'{},'{}\n: {perms}", entry.id.scheme, entry.id.id))?;
-    }
-    let mut value = json!({ "path": path, "acl": render::acl_json(&acl) });
-    if call.has("s") {
-        render::stat(&mut shell.out, &found.stat)?;
-        value["stat"] = render::stat_json(&found.stat);
-    }
-    Ok(shell.out.json(&value)?)
+    let count = client.all_children_number(path).await.at(path)?;
+    shell.out.line(count)?;
+    Ok(shell.out.json(&json!({ "path": path, "count": count }))?)
+}
+
+pub(in crate::cli::shell) const GET_EPHEMERALS: Command = Command {
+    name: "getEphemerals",
+    usage: "path",
+    summary: "List this session's ephemerals, all or those whose paths begin so",
+    example: "getEphemerals\ngetEphemerals /app",
+    flags: &[],
+    operands: (0, 1),
+    origin: Origin::ZkCli,
+    interrupt: Interrupt::Fails,
+    run: |shell, call| Box::pin(get_ephemerals(shell, call)),
+};
+
+async fn get_ephemerals(shell: &mut Shell, call: Call) -> Result<(), Failure> {
+    let prefix = if call.operand_count() > 0 { call.path(0)? } else { "/" };
+    let client = shell.client().await?;
+    let mut paths = client.ephemerals(prefix).await.at(prefix)?;
+    paths.sort();
+    shell.out.line(format_args!("[{}]", paths.join(", ")))?;
+    Ok(shell.out.json(&json!({ "ephemerals": paths }))?)
 }
