@@ -1,9 +1,7 @@
 //! Tells the user what happens by itself: watch events, and what becomes of the session.
 
 use super::render;
-use crate::client::{
-    Attempts, Event, EventType, Notice, PersistentWatch, SessionState, StateWatch, WatcherType,
-};
+use crate::client::{Client, Event, EventType, Notice, SessionState, WatcherType};
 use parking_lot::Mutex;
 use serde_json::json;
 use std::fmt;
@@ -25,7 +23,7 @@ pub(super) struct Announcer {
 
 /// When a lack of servers is told of first, and how often at least from then on.
 const FIRST_REPORT: Duration = Duration::from_secs(1);
-const REPORTS: Duration = Duration::from_secs(60);
+const REPORTS: Duration = Duration::from_mins(1);
 
 impl Announcer {
     pub(super) fn new(print: Print, json: bool) -> Arc<Self> {
@@ -62,12 +60,8 @@ impl Announcer {
     }
 
     /// Follows a session to its end.
-    pub(super) async fn follow(
-        self: Arc<Self>,
-        mut states: StateWatch,
-        mut events: PersistentWatch,
-        attempts: impl Fn() -> Attempts + Send,
-    ) {
+    pub(super) async fn follow(self: Arc<Self>, client: Client) {
+        let (mut states, mut events) = (client.state(), client.events());
         let mut shown = SessionState::Connecting;
         let mut pause = FIRST_REPORT;
         let mut report = Instant::now() + pause;
@@ -92,7 +86,7 @@ impl Announcer {
                 },
                 _ = states.changed() => {}
                 () = sleep_until(report), if state == SessionState::Connecting => {
-                    self.note(&format!("no server answers: {}; going on", attempts()));
+                    self.note(&format!("no server answers: {}; going on", client.attempts()));
                     pause = (pause * 2).min(REPORTS);
                     report = Instant::now() + pause;
                 }

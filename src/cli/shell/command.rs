@@ -63,6 +63,7 @@ pub(in crate::cli) enum Origin {
 pub(in crate::cli) enum Interrupt {
     /// It is given up, and has failed.
     Fails,
+    #[allow(dead_code)]
     /// It runs until then, and has done what it should.
     Ends,
 }

@@ -68,8 +68,7 @@ impl Completer for Completion {
     ) -> rustyline::Result<(usize, Vec<Pair>)> {
         let begun = Begun::new(&line[..position]);
         let candidates: Vec<String> = match begun.command {
-            None => names(begun.word),
-            Some("help") => names(begun.word),
+            None | Some("help") => names(begun.word),
             Some(_) if begun.word.starts_with('/') => self.paths(begun.word),
             Some(name) if begun.word.starts_with('-') => flags(name, begun.word),
             Some(_) => Vec::new(),
@@ -100,10 +99,9 @@ impl<'a> Begun<'a> {
         for (at, character) in line.char_indices() {
             match open {
                 Some(quote) if character == quote => open = None,
-                Some(_) => {}
                 None if character.is_whitespace() => start = at + character.len_utf8(),
                 None if at == start && matches!(character, '"' | '\'') => open = Some(character),
-                None => {}
+                Some(_) | None => {}
             }
         }
         let word = &line[start..];

@@ -79,10 +79,7 @@ impl Session {
     fn begin(&mut self) -> Result<Client, Failure> {
         let client = Client::begin(&self.servers, self.options.clone())?;
         if let Some(announcer) = &self.announcer {
-            tokio::spawn(Arc::clone(announcer).follow(client.state(), client.events(), {
-                let client = self.client.clone();
-                move || client.lock().as_ref().map(Client::attempts).unwrap_or_default()
-            }));
+            tokio::spawn(Arc::clone(announcer).follow(client.clone()));
         }
         *self.client.lock() = Some(client.clone());
         Ok(client)

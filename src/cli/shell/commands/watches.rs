@@ -1,6 +1,7 @@
 //! Commands about watches.
 
 use crate::cli::shell::Shell;
+use crate::cli::shell::announcer::Announcer;
 use crate::cli::shell::command::{Call, Command, Flag, Interrupt, Origin};
 use crate::cli::shell::failure::{At, Failure};
 use crate::client::{AddWatchMode, WatcherType};
@@ -92,7 +93,7 @@ pub(in crate::cli::shell) const PRINTWATCHES: Command = Command {
 fn printwatches(shell: &mut Shell, call: &Call) -> Result<(), Failure> {
     match (call.operand_count(), call.operand(0)) {
         (0, _) => {
-            let is_on = shell.session.announcer().is_none_or(|announcer| announcer.tells_events());
+            let is_on = shell.session.announcer().is_none_or(Announcer::tells_events);
             shell.out.line(format_args!("printwatches is {}", if is_on { "on" } else { "off" }))?;
             Ok(shell.out.json(&json!({ "printwatches": is_on }))?)
         }
