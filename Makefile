@@ -15,7 +15,7 @@ endif
 CARGO = $(CACHED) cargo
 ZABRA = $(CARGO_TARGET_DIR)/release/zabra
 
-.PHONY: help setup-build setup build run test check lint core doc unit sim compat bench fuzz clean
+.PHONY: help setup-build setup build run test check lint core doc unit sim faults compat bench fuzz clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' Makefile | expand -t 20
@@ -58,6 +58,12 @@ SEEDS ?= 10000
 sim: setup-build ## simulate SEEDS (10000) ensembles, from seed FIRST (0) on
 	SIM_SEEDS=$(SEEDS) SIM_FIRST=$(or $(FIRST),0) $(CARGO) test --release --no-default-features --features mimalloc \
 		--locked --test sim nothing -- --nocapture
+
+SECONDS ?= 600
+
+faults: setup ## kill, pause, cut off and fill up real ensembles for SECONDS (600); SEED=n to begin with
+	ZABRA_FAULTS_SECONDS=$(SECONDS) $(if $(SEED),ZABRA_FAULTS_SEED=$(SEED)) \
+		$(CARGO) test --locked --test ensemble_faults for_long
 
 compat: setup build ## the same program before Zabra and before Apache ZooKeeper
 	if [ -x compat-tests/run ]; then compat-tests/run $(ARGS); fi

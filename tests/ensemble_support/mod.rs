@@ -8,7 +8,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -44,7 +44,12 @@ impl Ensemble {
         let (id, number) = (std::process::id(), ENSEMBLES.fetch_add(1, Relaxed));
         // No other ensemble of this machine has the same.
         let net = format!("127.{}.{}.{}", (id >> 8) % 256, id % 256, number * 10);
-        let net = net.trim_end_matches('0').to_owned();
+        Self::at(net.trim_end_matches('0'), servers, lines)
+    }
+
+    /// The same on other addresses: these, with the id of the server behind them.
+    pub fn at(net: &str, servers: usize, lines: &str) -> Self {
+        let net = net.to_owned();
         let dir = tempdir().expect("a directory");
         let mut list = String::new();
         for id in 1..=servers {
@@ -66,8 +71,17 @@ impl Ensemble {
 
     /// Starts a server.
     pub fn run(&mut self, id: usize) {
+        self.run_by(id, self.command(id));
+    }
+
+    /// The command that is a server.
+    pub fn command(&self, id: usize) -> Command {
+        zabra(["server".as_ref(), self.members[id - 1].config.as_os_str()])
+    }
+
+    /// Starts a server by a command that becomes it.
+    pub fn run_by(&mut self, id: usize, mut command: Command) {
         let member = self.member(id);
-        let mut command = zabra(["server".as_ref(), member.config.as_os_str()]);
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the program");
         let (log, text) = (child.stderr.take().expect("its log"), Arc::clone(&member.log));
         std::thread::spawn(move || collect(log, &text));
@@ -83,7 +97,7 @@ impl Ensemble {
 
     /// Sends a signal.
     pub fn signal(&mut self, id: usize, name: &str) {
-        let pid = self.member(id).child.as_ref().expect("a running server").id().to_string();
+        let pid = self.process(id).to_string();
         let sent = Command::new("kill").args(["-s", name, &pid]).status().expect("kill");
         assert!(sent.success(), "kill -s {name} {pid}: {sent}");
     }
@@ -92,6 +106,24 @@ impl Ensemble {
     pub fn ended(&mut self, id: usize) -> Option<i32> {
         let mut child = self.member(id).child.take().expect("a server");
         child.wait().expect("its end").code()
+    }
+
+    /// Whether a server has been started and neither been killed nor been seen to end.
+    pub fn is_running(&self, id: usize) -> bool {
+        self.members[id - 1].child.is_some()
+    }
+
+    /// Its process.
+    pub fn process(&self, id: usize) -> u32 {
+        self.members[id - 1].child.as_ref().expect("a running server").id()
+    }
+
+    /// The exit code of a server if it has ended by itself, which is told once.
+    pub fn has_ended(&mut self, id: usize) -> Option<ExitStatus> {
+        let member = self.member(id);
+        let ended = member.child.as_mut()?.try_wait().expect("its state")?;
+        member.child = None;
+        Some(ended)
     }
 
     /// The directory of a server, with zoo.cfg and data.
