@@ -2,16 +2,20 @@
 
 pub mod bench;
 #[cfg(feature = "server")]
+mod held;
+#[cfg(feature = "server")]
 mod server;
 #[cfg(feature = "server")]
 mod shell;
+#[cfg(feature = "server")]
+mod wrappers;
 
 #[cfg(feature = "server")]
 pub use program::main;
 
 #[cfg(feature = "server")]
 mod program {
-    use super::{bench, server, shell};
+    use super::{bench, held, server, shell, wrappers};
     use clap::{Parser, Subcommand};
     use std::process::ExitCode;
 
@@ -31,14 +35,45 @@ mod program {
         Shell(shell::ShellArguments),
         /// Measure a server, this one or Apache ZooKeeper.
         Bench(bench::BenchArgs),
+        Lock(held::LockArgs),
+        Elect(held::ElectArgs),
+        /// Runs the command of `lock` and `elect`.
+        #[command(hide = true)]
+        UnderHolder(held::UnderHolder),
+        /// Runs the server of `zkServer.sh start`.
+        #[command(hide = true)]
+        Detached(wrappers::Detached),
     }
 
     /// Runs what the command line asks for.
     pub fn main() -> ExitCode {
-        match Arguments::parse().command {
+        let arguments = match wrappers::run(std::env::args_os().collect()) {
+            Ok(code) => return code,
+            Err(arguments) => arguments,
+        };
+        match Arguments::parse_from(arguments).command {
             Command::Server(arguments) => server::run(&arguments),
             Command::Shell(arguments) => shell::run(&arguments),
             Command::Bench(arguments) => measure(arguments),
+            Command::Lock(arguments) => run(held::lock(&arguments)),
+            Command::Elect(arguments) => run(held::elect(&arguments)),
+            Command::UnderHolder(arguments) => held::become_command(&arguments),
+            Command::Detached(arguments) => wrappers::become_detached(&arguments),
+        }
+    }
+
+    /// Runs what returns an exit code.
+    fn run(command: impl Future<Output = u8>) -> ExitCode {
+        match tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(1).build() {
+            Ok(runtime) => {
+                let code = runtime.block_on(command);
+                runtime.shutdown_background();
+                code.into()
+            }
+            Err(error) => {
+                eprintln!("zabra: {error}");
+                ExitCode::FAILURE
+            }
         }
     }
 
@@ -58,4 +93,19 @@ mod program {
             }
         }
     }
+}
+
+/// A duration with its unit: `500ms`, `30s`, `5m`, `2h`; seconds without one.
+#[cfg(feature = "server")]
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    const UNITS: [(&str, f64); 4] = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
+    let (number, unit) = UNITS
+        .iter()
+        .find_map(|(name, unit)| Some((text.strip_suffix(name)?, unit)))
+        .unwrap_or((text, &1.0));
+    let seconds: f64 = number
+        .trim()
+        .parse()
+        .map_err(|_| "must be a number and ms, s, m or h, such as 500ms or 30s".to_owned())?;
+    std::time::Duration::try_from_secs_f64(seconds * unit).map_err(|error| error.to_string())
 }

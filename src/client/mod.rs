@@ -20,6 +20,7 @@
 //! | `actor` | the one task of a session: connections, replies, events |
 //! | `link` | a connection as a stream of frames, with batching, limits and idle timers |
 //! | `watches` | who waits for which events, and how watches are set again |
+//! | `recipes` | locks and elections, on top of the operations |
 //!
 //! The session outlives its connections: when one is lost, the client goes on with the session at
 //! the next server, repeats its credentials and sets its watches again. Requests that were queued
@@ -39,6 +40,7 @@ mod link;
 mod options;
 mod path;
 mod queue;
+pub mod recipes;
 mod servers;
 mod transaction;
 mod watch;
