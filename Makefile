@@ -15,7 +15,8 @@ endif
 CARGO = $(CACHED) cargo
 ZABRA = $(CARGO_TARGET_DIR)/release/zabra
 
-.PHONY: help setup-build setup build run test check lint core doc unit sim faults compat bench fuzz clean
+.PHONY: help setup-build setup build install run test check lint core doc unit sim faults compat \
+	bench fuzz clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' Makefile | expand -t 20
@@ -28,6 +29,13 @@ setup: ## install what building and testing need (Debian, Ubuntu)
 
 build: setup-build ## build the program
 	$(CARGO) build --release --bin zabra
+
+PREFIX ?= /usr/local
+
+install: build ## install into PREFIX (/usr/local): zabra, and its names zkServer.sh and zkCli.sh
+	install -D $(ZABRA) $(DESTDIR)$(PREFIX)/bin/zabra
+	ln -sf zabra $(DESTDIR)$(PREFIX)/bin/zkServer.sh
+	ln -sf zabra $(DESTDIR)$(PREFIX)/bin/zkCli.sh
 
 run: build ## start a server on port 2181 with its data in ./data; ARGS="..." for more flags
 	$(ZABRA) server --port 2181 --data-dir data $(ARGS)

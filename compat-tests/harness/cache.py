@@ -62,6 +62,11 @@ def logging_jars() -> Path:
     return _maven_jars("logging", COMPAT / "apache" / "logging.xml")
 
 
+def curator_jars() -> Path:
+    """The directory with Curator's recipes; what they need besides is in `apache_jars`."""
+    return _maven_jars("curator", COMPAT / "lock" / "pom.xml")
+
+
 def debian_jars() -> Path:
     """The directory with zookeeper.jar and zookeeper-jute.jar of Debian's ZooKeeper 3.8.0.
 

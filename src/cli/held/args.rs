@@ -92,6 +92,9 @@ pub(super) struct Session {
     /// The servers: host:port[,host:port...][/chroot].
     #[arg(long, value_name = "SERVERS", env = "ZABRA_SERVER", default_value = "127.0.0.1:2181")]
     server: String,
+    /// How long to wait for the first connection.
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30s")]
+    connect_timeout: Duration,
     /// How long the lock of a holder that fails stays taken.
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30s")]
     session_timeout: Duration,
@@ -105,13 +108,14 @@ impl Session {
     pub(super) async fn connect(&self) -> Result<Client, String> {
         let options = Options {
             session_timeout: self.session_timeout,
+            connect_timeout: self.connect_timeout,
             auth: self.auth.clone(),
             ..Options::default()
         };
-        let seconds = options.connect_timeout.as_secs();
+        let patience = self.connect_timeout;
         Client::connect(&self.server, options).await.map_err(|error| match error {
             ClientError::NotConnected => {
-                format!("no server of {} has answered for {seconds} seconds", self.server)
+                format!("no server of {} has answered for {patience:?}", self.server)
             }
             error => error.to_string(),
         })
