@@ -26,14 +26,26 @@ const ELECT_EXAMPLES: &str = "Examples:
   zabra elect /leader --observe --json
   zabra elect /leader      # leads until Ctrl-C";
 
+const LOCK: &str = "Hold a lock, or run a command while it is held.
+
+Contends with every client that uses kazoo's Lock or Curator's InterProcessMutex at PATH. The
+command gets the fencing token in ZABRA_FENCING_TOKEN, a number that only grows from one holder to
+the next, and PATH in ZABRA_HELD_PATH. It runs in a process group of its own, which is ended by
+SIGTERM and then SIGKILL before anybody else can hold the lock, when the session is about to be
+lost. Without a command the token is printed, and the lock is held until SIGINT or SIGTERM.";
+
+const ELECT: &str = "Lead, or run a command while leading, or watch who leads.
+
+Candidates lead in the order in which they came, together with every client that uses kazoo's
+Election or Curator's LeaderSelector or LeaderLatch at PATH. The command gets the fencing token in
+ZABRA_FENCING_TOKEN, a number that only grows from one leader to the next, and PATH in
+ZABRA_HELD_PATH. It runs in a process group of its own, which is ended by SIGTERM and then SIGKILL
+before anybody else can lead, when the session is about to be lost. Without a command the token is
+printed, and this leads until SIGINT or SIGTERM.";
+
 /// Hold a lock, or run a command while it is held.
-///
-/// Contends with every client that uses kazoo's Lock or Curator's InterProcessMutex at PATH. The
-/// command gets the fencing token in ZABRA_FENCING_TOKEN, a number that only grows from one holder
-/// to the next, and PATH in ZABRA_HELD_PATH. It runs in a process group of its own, which is ended
-/// by SIGTERM and then SIGKILL before anybody else can hold the lock, when the session is about to
-/// be lost. Without a command the token is printed, and the lock is held until SIGINT or SIGTERM.
 #[derive(Args, Debug)]
+#[command(long_about = LOCK)]
 #[command(after_help = LOCK_EXAMPLES, after_long_help = format!("{LOCK_EXAMPLES}\n\n{CODES}"))]
 pub(in crate::cli) struct LockArgs {
     /// The lock's znode. It is created if it is missing.
@@ -44,14 +56,8 @@ pub(in crate::cli) struct LockArgs {
 }
 
 /// Lead, or run a command while leading, or watch who leads.
-///
-/// Candidates lead in the order in which they came, together with every client that uses kazoo's
-/// Election or Curator's LeaderSelector or LeaderLatch at PATH. The command gets the fencing token
-/// in ZABRA_FENCING_TOKEN, a number that only grows from one leader to the next, and PATH in
-/// ZABRA_HELD_PATH. It runs in a process group of its own, which is ended by SIGTERM and then
-/// SIGKILL before anybody else can lead, when the session is about to be lost. Without a command
-/// the token is printed, and this leads until SIGINT or SIGTERM.
 #[derive(Args, Debug)]
+#[command(long_about = ELECT)]
 #[command(after_help = ELECT_EXAMPLES, after_long_help = format!("{ELECT_EXAMPLES}\n\n{CODES}"))]
 pub(in crate::cli) struct ElectArgs {
     /// The election's znode. It is created if it is missing.
@@ -80,7 +86,7 @@ pub(super) struct Common {
     #[arg(long, conflicts_with = "command")]
     pub(super) json: bool,
     #[command(flatten)]
-    pub(super) session: Session,
+    pub(super) connection: Connection,
     /// What to run, and its arguments.
     #[arg(value_name = "COMMAND", trailing_var_arg = true)]
     pub(super) command: Vec<OsString>,
@@ -88,7 +94,7 @@ pub(super) struct Common {
 
 /// Where to connect, and how.
 #[derive(Args, Debug)]
-pub(super) struct Session {
+pub(super) struct Connection {
     /// The servers: host:port[,host:port...][/chroot].
     #[arg(long, value_name = "SERVERS", env = "ZABRA_SERVER", default_value = "127.0.0.1:2181")]
     server: String,
@@ -103,7 +109,7 @@ pub(super) struct Session {
     auth: Vec<(String, Vec<u8>)>,
 }
 
-impl Session {
+impl Connection {
     /// Begins a session.
     pub(super) async fn connect(&self) -> Result<Client, String> {
         let options = Options {

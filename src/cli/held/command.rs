@@ -7,6 +7,7 @@
 
 use super::exit;
 use super::signals::Signals;
+use super::terminal;
 use crate::client::recipes::{Held, Lost};
 use clap::Args;
 use rustix::process::{
@@ -55,9 +56,9 @@ impl Command<'_> {
                 return Ending::Code(exit::CANNOT_RUN);
             }
         };
-        // There is no such thing as an instant that never comes.
-        let never = Instant::now() + Duration::from_secs(100 * 365 * 24 * 3600);
-        let (mut kill_at, mut lost) = (never, None);
+        let _terminal = terminal::lend(group);
+        let mut kill_at: Option<Instant> = None;
+        let mut lost = None;
         loop {
             tokio::select! {
                 code = &mut exited => {
@@ -74,17 +75,17 @@ impl Command<'_> {
                     if let Some(signal) = Signal::from_named_raw(signal) {
                         send(group, signal);
                     }
-                    kill_at = kill_at.min(Instant::now() + kill_after);
+                    kill_at = earlier(kill_at, kill_after);
                 }
                 reason = held.lost(), if lost.is_none() => {
                     lost = Some(reason);
                     send(group, Signal::TERM);
                     let safe = held.session_timeout() / SAFE_AFTER_LOSS;
-                    kill_at = kill_at.min(Instant::now() + kill_after.min(safe));
+                    kill_at = earlier(kill_at, kill_after.min(safe));
                 }
-                () = sleep_until(kill_at) => {
+                () = sleep_until(kill_at.unwrap_or_else(Instant::now)), if kill_at.is_some() => {
                     send(group, Signal::KILL);
-                    kill_at = never;
+                    kill_at = None;
                 }
             }
         }
@@ -110,6 +111,12 @@ impl Command<'_> {
         })?;
         Ok((id, exited))
     }
+}
+
+/// The earlier of a time, if there is one, and some time from now.
+fn earlier(time: Option<Instant>, from_now: Duration) -> Option<Instant> {
+    let other = Instant::now().checked_add(from_now);
+    time.into_iter().chain(other).min()
 }
 
 /// Waits for the end of a process, and returns its exit code.

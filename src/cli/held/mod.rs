@@ -6,11 +6,13 @@
 //! | `command` | a command that runs while something is held, and ends with it |
 //! | `observe` | `zabra elect --observe` |
 //! | `signals` | the signals that end it all |
+//! | `terminal` | who has the terminal |
 
 mod args;
 mod command;
 mod observe;
 mod signals;
+mod terminal;
 
 pub(super) use args::{ElectArgs, LockArgs};
 pub(super) use command::{UnderHolder, become_command};
@@ -63,7 +65,7 @@ pub(super) async fn lock(arguments: &LockArgs) -> u8 {
 /// Runs `zabra elect`. Returns the exit code.
 pub(super) async fn elect(arguments: &ElectArgs) -> u8 {
     if arguments.observe {
-        return observe::run(&arguments.path, &arguments.common.session, arguments.common.json)
+        return observe::run(&arguments.path, &arguments.common.connection, arguments.common.json)
             .await;
     }
     let data = Bytes::from(arguments.value.clone().unwrap_or_else(default_value));
@@ -103,7 +105,8 @@ impl Contest<'_> {
     async fn contend(&self, common: &Common, client: &mut Option<Client>) -> Result<Held, u8> {
         let deadline = common.timeout.and_then(|wait| Instant::now().checked_add(wait));
         loop {
-            let connected = common.session.connect().await.map_err(|error| self.failed(&error))?;
+            let connected =
+                common.connection.connect().await.map_err(|error| self.failed(&error))?;
             let client = client.insert(connected);
             let result = match deadline {
                 _ if common.timeout == Some(Duration::ZERO) => self.try_once(client).await,
@@ -128,16 +131,18 @@ impl Contest<'_> {
     }
 
     async fn acquire(&self, client: &Client) -> Result<Held, ClientError> {
-        match self.is_election {
-            true => self.election(client)?.lead().await,
-            false => self.lock(client)?.acquire().await,
+        if self.is_election {
+            self.election(client)?.lead().await
+        } else {
+            self.lock(client)?.acquire().await
         }
     }
 
     async fn try_once(&self, client: &Client) -> Result<Option<Held>, ClientError> {
-        match self.is_election {
-            true => self.election(client)?.try_lead().await,
-            false => self.lock(client)?.try_acquire().await,
+        if self.is_election {
+            self.election(client)?.try_lead().await
+        } else {
+            self.lock(client)?.try_acquire().await
         }
     }
 
@@ -170,16 +175,13 @@ impl Contest<'_> {
                 return exit::LOST;
             }
         };
-        match timeout(PATIENCE, held.release()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                eprintln!("zabra {}: {}: not released: {error}", self.name, self.path)
-            }
-            Err(_) => eprintln!(
-                "zabra {}: {}: not released, as no server answers; the end of the session does it",
-                self.name, self.path
-            ),
-        }
+        let released = timeout(PATIENCE, held.release()).await;
+        let reason = match released {
+            Ok(Ok(())) => return code,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no server answers; the end of the session does it".to_owned(),
+        };
+        eprintln!("zabra {}: {}: not released: {reason}", self.name, self.path);
         code
     }
 

@@ -1,6 +1,6 @@
 //! `zabra elect --observe`: a line for each leader.
 
-use super::args::Session;
+use super::args::Connection;
 use super::exit;
 use super::signals::Signals;
 use crate::client::ClientError;
@@ -11,22 +11,22 @@ use serde_json::{Value, json};
 use std::io::{ErrorKind, Write};
 
 /// Prints leaders until a signal comes or nobody reads them. Returns the exit code.
-pub(super) async fn run(path: &str, session: &Session, as_json: bool) -> u8 {
+pub(super) async fn run(path: &str, connection: &Connection, as_json: bool) -> u8 {
     let mut signals = match Signals::new() {
         Ok(signals) => signals,
         Err(error) => return failed(path, &error),
     };
     tokio::select! {
-        code = observe(path, session, as_json) => code,
+        code = observe(path, connection, as_json) => code,
         _ = signals.next() => 0,
     }
 }
 
-async fn observe(path: &str, session: &Session, as_json: bool) -> u8 {
+async fn observe(path: &str, connection: &Connection, as_json: bool) -> u8 {
     // A leader that is there still when a session has expired is not shown again.
     let mut shown = None;
     loop {
-        let client = match session.connect().await {
+        let client = match connection.connect().await {
             Ok(client) => client,
             Err(error) => return failed(path, &error),
         };

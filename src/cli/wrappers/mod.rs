@@ -23,7 +23,9 @@ pub(super) fn run(arguments: Vec<OsString>) -> Result<ExitCode, Vec<OsString>> {
     let name = Path::new(called).file_name().and_then(|name| name.to_str()).unwrap_or_default();
     match name.trim_end_matches(".sh") {
         "zkServer" => Ok(zk_server::run(called, rest)),
-        "zkCli" => Err(["zabra", "shell"].map(OsString::from).into_iter().chain(rest.to_vec()).collect()),
+        "zkCli" => {
+            Err(["zabra", "shell"].map(OsString::from).into_iter().chain(rest.to_vec()).collect())
+        }
         _ => Err(arguments),
     }
 }

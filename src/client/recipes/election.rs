@@ -63,8 +63,10 @@ pub struct Leader {
 pub struct Leaders {
     client: Client,
     path: String,
-    /// What was shown last.
-    shown: Option<Option<Leader>>,
+    /// Who was shown last.
+    shown: Option<Leader>,
+    /// Whether anything was shown: that there is no leader is worth being shown, too.
+    is_begun: bool,
     /// Fires when that may have changed; `None` when it must be looked up.
     changed: Option<OneShotWatch>,
 }
@@ -81,7 +83,13 @@ impl Leaders {
     /// `InvalidPath`.
     pub fn new(client: &Client, path: &str) -> Result<Self, ClientError> {
         path::validate(path)?;
-        Ok(Self { client: client.clone(), path: path.to_owned(), shown: None, changed: None })
+        Ok(Self {
+            client: client.clone(),
+            path: path.to_owned(),
+            shown: None,
+            is_begun: false,
+            changed: None,
+        })
     }
 
     /// Waits until there is another leader, or none, than was shown last; at first returns the
@@ -98,8 +106,9 @@ impl Leaders {
             }
             let Some((leader, changed)) = self.look().await? else { continue };
             self.changed = Some(changed);
-            if self.shown.as_ref() != Some(&leader) {
-                self.shown = Some(leader.clone());
+            if !self.is_begun || self.shown != leader {
+                self.is_begun = true;
+                self.shown.clone_from(&leader);
                 return Ok(leader);
             }
         }

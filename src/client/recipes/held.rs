@@ -50,11 +50,11 @@ impl Held {
     /// Holds what the place stands for.
     pub(super) fn new(place: Place, token: Zxid, watches: Vec<OneShotWatch>) -> Self {
         let (tell, lost) = watch::channel(None);
-        let watched = place.znodes().clone();
+        let znodes = place.znodes().clone();
         let monitor = tokio::spawn(async move {
             let reason = tokio::select! {
-                reason = session_lost(&watched.client) => reason,
-                reason = znodes_lost(&watched, watches) => reason,
+                reason = session_lost(&znodes.client) => reason,
+                reason = znodes_lost(&znodes, watches) => reason,
             };
             tell.send_replace(Some(reason));
         });

@@ -45,7 +45,7 @@ impl Mark {
     }
 
     fn hex(&self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        format!("{:032x}", u128::from_be_bytes(self.0))
     }
 
     /// The name of this contender's znode for a family, without the number.
