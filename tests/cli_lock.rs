@@ -6,7 +6,7 @@ mod server_support;
 
 use server_support::{PATIENCE, Server, zabra};
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
@@ -250,4 +250,28 @@ fn servers_that_are_away_are_named() {
     assert_eq!(code(output.status), 1);
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(errors.contains(&format!("no server of {address} has answered for")), "{errors}");
+}
+
+#[test]
+fn the_command_has_the_terminal() {
+    let server = server();
+    let program = env!("CARGO_BIN_EXE_zabra");
+    let address = server.address();
+    // The shell behind it reads the terminal too, when it has been given back.
+    let line = format!(
+        "{program} lock --server {address} /l -- sh -c 'read word; echo got $word; exit 3'; \
+         echo code $?; read word; echo then $word"
+    );
+    let mut script = Command::new("script");
+    script.args(["-qec", &line, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut script = spawn(script);
+    let mut typed = script.stdin.take().expect("its input");
+    typed.write_all(b"one\ntwo\n").expect("typing");
+    let mut shown = String::new();
+    script.stdout.take().expect("its output").read_to_string(&mut shown).expect("text");
+    assert!(script.wait().expect("its end").success(), "{shown}");
+    let shown: Vec<_> = shown.lines().map(str::trim_end).collect();
+    for line in ["got one", "code 3", "then two"] {
+        assert!(shown.contains(&line), "{shown:?}");
+    }
 }
