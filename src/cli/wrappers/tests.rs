@@ -66,7 +66,8 @@ fn what_is_not_found_is_said_as_by_the_script() {
     assert_eq!(
         remarks,
         [
-            "myid could not be determined, will not able to locate clientPort in the server configs.",
+            "myid could not be determined, will not able to locate clientPort in the server \
+             configs.",
             "Client port not found. Looking for secureClientPort in the static config.",
             "Unable to find either secure or unsecure client port in any configs. Terminating.",
         ]

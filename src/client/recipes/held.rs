@@ -98,7 +98,7 @@ impl Held {
     /// Gives it up, and waits until others can have it.
     ///
     /// # Errors
-    /// Those of the connection, which say that the session has ended. Others than these are retried.
+    /// Those that say that the session has ended. After others it is tried again.
     pub async fn release(self) -> Result<(), ClientError> {
         self.place.leave().await
     }
