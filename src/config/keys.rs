@@ -401,20 +401,23 @@ pub(super) fn is_secret(name: &str) -> bool {
     name.ends_with("password") || name.ends_with("superdigest")
 }
 
+/// Every known key that is not one of a family.
+pub(super) fn names() -> impl Iterator<Item = String> {
+    let tls = TLS_PREFIXES
+        .iter()
+        .flat_map(|prefix| TLS_KEYS.iter().map(move |suffix| format!("{prefix}{suffix}")));
+    KEYS.iter().map(|(name, ..)| (*name).to_owned()).chain(tls)
+}
+
 /// The known key that an unknown one is most like; none if none is near.
 pub(super) fn nearest(unknown: &str) -> Option<String> {
     if let Some((_, key)) = DOCUMENTED_NAMES.iter().find(|(name, _)| *name == unknown) {
         return Some((*key).to_owned());
     }
-    let tls = TLS_PREFIXES
-        .iter()
-        .flat_map(|prefix| TLS_KEYS.iter().map(move |suffix| format!("{prefix}{suffix}")));
     let families = FAMILIES.iter().map(|(prefix, ..)| format!("{prefix}1"));
     let wanted = unknown.to_ascii_lowercase();
     let allowed = (unknown.chars().count() / 3).max(2);
-    KEYS.iter()
-        .map(|(name, ..)| (*name).to_owned())
-        .chain(tls)
+    names()
         .chain(families)
         .map(|key| (distance(&wanted, &key.to_ascii_lowercase()), key))
         .filter(|(distance, _)| *distance <= allowed)

@@ -3,6 +3,7 @@
 //! - Sources, in order of precedence: [`Sources`].
 //! - Which keys there are, and what becomes of each: `keys`.
 //! - Their meaning and defaults (ZooKeeper 3.9's): `read`, and beside each field of `options`.
+//! - What the variables of a container's environment mean: [`container`].
 //! - `server.N`, `group.N`, `weight.N` and the dynamic file: `member`, `ensemble`.
 //!
 //! A configuration is either valid as a whole, or an error that lists everything there is to
@@ -12,6 +13,7 @@
 //! Knows nothing of the modules that obey it, resolves no names and opens no socket. The only
 //! files it reads are the ones a configuration consists of.
 
+pub mod container;
 mod dynamic;
 mod ensemble;
 mod error;
