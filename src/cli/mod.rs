@@ -2,6 +2,8 @@
 
 pub mod bench;
 #[cfg(feature = "server")]
+mod container;
+#[cfg(feature = "server")]
 mod held;
 #[cfg(feature = "server")]
 mod server;
@@ -15,7 +17,7 @@ pub use program::main;
 
 #[cfg(feature = "server")]
 mod program {
-    use super::{bench, held, server, shell, wrappers};
+    use super::{bench, container, held, server, shell, wrappers};
     use clap::{Parser, Subcommand};
     use std::process::ExitCode;
 
@@ -43,6 +45,8 @@ mod program {
         /// Runs the server of `zkServer.sh start`.
         #[command(hide = true)]
         Detached(wrappers::Detached),
+        /// Start what a container is for, as its environment says.
+        Entrypoint(container::EntrypointArguments),
     }
 
     /// Runs what the command line asks for.
@@ -59,6 +63,7 @@ mod program {
             Command::Elect(arguments) => run(held::elect(&arguments)),
             Command::UnderHolder(arguments) => held::become_command(&arguments),
             Command::Detached(arguments) => wrappers::become_detached(&arguments),
+            Command::Entrypoint(arguments) => container::run(&arguments),
         }
     }
 
@@ -74,6 +79,7 @@ mod program {
                 eprintln!("zabra: {error}");
                 ExitCode::FAILURE
             }
+            Command::Entrypoint(arguments) => container::run(&arguments),
         }
     }
 

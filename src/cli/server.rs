@@ -1,5 +1,7 @@
 //! `zabra server`: a server from a file, from flags, or a temporary one.
 
+use super::container;
+use crate::config::container::Plan;
 use crate::config::{Config, Sources};
 use crate::server::{Server, ServerError};
 use clap::{Args, ValueEnum};
@@ -37,6 +39,11 @@ pub(super) struct ServerArguments {
     #[arg(long, conflicts_with = "data_dir")]
     temporary: bool,
 
+    /// Take the configuration from the environment, as the ZooKeeper images of Docker, Bitnami,
+    /// Confluent and debezium do: zoo.cfg and myid are written where there are none.
+    #[arg(long, conflicts_with_all = ["config", "data_dir", "temporary"])]
+    from_env: bool,
+
     /// Any key of zoo.cfg; can be repeated.
     #[arg(short = 'D', long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -45,9 +52,9 @@ pub(super) struct ServerArguments {
     #[arg(long, value_enum, default_value = "text", value_name = "FORMAT")]
     log_format: LogFormat,
 
-    /// What is logged: error, warn, info, debug or trace, also per module.
-    #[arg(long, env = "ZABRA_LOG", default_value = "info", value_name = "FILTER")]
-    log: String,
+    /// What is logged: error, warn, info, debug or trace, also per module [default: info].
+    #[arg(long, env = "ZABRA_LOG", value_name = "FILTER")]
+    log: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -60,10 +67,18 @@ enum LogFormat {
 
 /// Runs a server until it is told to stop.
 pub(super) fn run(arguments: &ServerArguments) -> ExitCode {
-    if let Err(error) = start_logging(arguments) {
-        eprintln!("zabra: --log: {error}");
-        return exit::INVALID_INVOCATION.into();
-    }
+    let prepared = arguments.from_env.then(container::prepare).transpose();
+    let prepared = prepared.and_then(|plan| {
+        start_logging(arguments, plan.as_ref())?;
+        Ok(plan)
+    });
+    let plan = match prepared {
+        Ok(plan) => plan,
+        Err(message) => {
+            eprintln!("{message}");
+            return exit::INVALID_INVOCATION.into();
+        }
+    };
     // Lives until the server has ended.
     let temporary = match arguments.temporary.then(tempfile::tempdir).transpose() {
         Ok(temporary) => temporary,
@@ -72,7 +87,10 @@ pub(super) fn run(arguments: &ServerArguments) -> ExitCode {
             return exit::DATA_DIR.into();
         }
     };
-    let config = match configure(arguments, temporary.as_ref()) {
+    for note in plan.iter().flat_map(|plan| &plan.notes) {
+        tracing::info!("{note}");
+    }
+    let config = match configure(arguments, plan.as_ref(), temporary.as_ref()) {
         Ok(config) => config,
         Err(message) => {
             eprintln!("{message}");
@@ -109,8 +127,14 @@ fn raise_descriptor_limit() {
     }
 }
 
-fn start_logging(arguments: &ServerArguments) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&arguments.log).map_err(|error| error.to_string())?;
+fn start_logging(arguments: &ServerArguments, plan: Option<&Plan>) -> Result<(), String> {
+    let level = plan.and_then(|plan| plan.log_level.as_deref());
+    let filter = match (&arguments.log, level) {
+        (Some(filter), _) => filter,
+        (None, Some(level)) => container::log_filter(level)?,
+        (None, None) => "info",
+    };
+    let filter = EnvFilter::try_new(filter).map_err(|error| format!("zabra: --log: {error}"))?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)
@@ -125,12 +149,14 @@ fn start_logging(arguments: &ServerArguments) -> Result<(), String> {
 
 fn configure(
     arguments: &ServerArguments,
+    plan: Option<&Plan>,
     temporary: Option<&tempfile::TempDir>,
 ) -> Result<Config, String> {
-    let mut sources = match arguments.config.as_slice() {
-        [] => Sources::built_in(),
-        [file] => Sources::file(file),
-        several => Sources::arguments(several).map_err(|error| error.to_string())?,
+    let mut sources = match (plan, arguments.config.as_slice()) {
+        (Some(plan), _) => Sources::file(&plan.config),
+        (None, []) => Sources::built_in(),
+        (None, [file]) => Sources::file(file),
+        (None, several) => Sources::arguments(several).map_err(|error| error.to_string())?,
     }
     .with_environment(|name| std::env::var(name).ok());
     let mut flags = Vec::new();
