@@ -116,7 +116,7 @@ impl Surroundings<'_> {
             Image::Bitnami => bitnami::plan(self)?,
             Image::Confluent => confluent::plan(self)?,
             Image::Debezium => others::debezium(self)?,
-            Image::Wurstmeister => others::wurstmeister(),
+            Image::Wurstmeister => others::wurstmeister(self),
         };
         plan.config_exists = (self.exists)(&plan.config);
         plan.check(self)?;

@@ -51,10 +51,11 @@ pub(super) fn debezium(from: &Surroundings<'_>) -> Result<Plan, ConfigError> {
 }
 
 /// wurstmeister's: ZooKeeper 3.4 as it comes, with every four-letter word open.
-pub(super) fn wurstmeister() -> Plan {
+pub(super) fn wurstmeister(from: &Surroundings<'_>) -> Plan {
     let data = "/opt/zookeeper-3.4.13/data";
-    let mut plan = Plan::new(Image::Wurstmeister, "/opt/zookeeper-3.4.13/conf/zoo.cfg", data);
-    plan.directories.push("/opt/zookeeper-3.4.13/conf".into());
+    let given = "/opt/zookeeper-3.4.13/conf/zoo.cfg";
+    let config = if (from.exists)(given.as_ref()) { given } else { "/conf/zoo.cfg" };
+    let mut plan = Plan::new(Image::Wurstmeister, config, data);
     for (key, value) in [
         ("tickTime", "2000"),
         ("initLimit", "10"),
