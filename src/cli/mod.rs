@@ -79,7 +79,6 @@ mod program {
                 eprintln!("zabra: {error}");
                 ExitCode::FAILURE
             }
-            Command::Entrypoint(arguments) => container::run(&arguments),
         }
     }
 
