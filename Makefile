@@ -16,7 +16,7 @@ CARGO = $(CACHED) cargo
 ZABRA = $(CARGO_TARGET_DIR)/release/zabra
 
 .PHONY: help setup-build setup build install run test check lint core doc unit sim faults compat \
-	bench fuzz clean
+	image docker-test bench fuzz clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' Makefile | expand -t 20
@@ -75,6 +75,13 @@ faults: setup ## kill, pause, cut off and fill up real ensembles for SECONDS (60
 
 compat: setup build ## the same program before Zabra and before Apache ZooKeeper
 	if [ -x compat-tests/run ]; then compat-tests/run $(ARGS); fi
+
+image: ## build the image `zabra`, from the sources
+	docker build -f docker/Dockerfile -t zabra .
+
+docker-test: build ## the image with compose files as people have them, under a Docker engine
+	@.ci/setup docker || echo "what the test of the image needs cannot be installed here"
+	docker/test/run $(if $(ONLY),--only $(ONLY))
 
 bench: build ## measure a temporary server; SERVER=host:port for another, ARGS="-n 64 -p 16 ..."
 	@server=$(SERVER); \

@@ -26,6 +26,13 @@ def call(*command: str, check: bool = True, seconds: float = 600, **more) -> str
     return done.stdout
 
 
+def without_compiler(recipe: str) -> str:
+    """A Dockerfile without the stage that compiles: old builders run it, needed or not."""
+    before, stage, rest = recipe.partition("FROM ${BUILDER} AS compiled\n")
+    assert stage, "the Dockerfile has no stage that compiles"
+    return before + rest[rest.index("\nFROM "):]
+
+
 class Engine:
     """A running engine. One that was started here is ended here."""
 
@@ -77,9 +84,12 @@ class Engine:
         with tempfile.TemporaryDirectory() as context:
             shutil.copytree(ROOT / "docker", f"{context}/docker", symlinks=True)
             shutil.copy(program, f"{context}/zabra")
-            call("docker", "build", "--network", "host", "-f", f"{context}/docker/Dockerfile",
+            recipe = Path(context, "docker", "Dockerfile")
+            recipe.write_text(without_compiler(recipe.read_text()))
+            # The builder that every engine has.
+            call("docker", "build", "--network", "host", "-f", str(recipe),
                  "--build-arg", f"BASE={base}", "--build-arg", "BINARY=prebuilt", "-t", IMAGE,
-                 context, env={**os.environ, "DOCKER_BUILDKIT": "1"}, seconds=1200)
+                 context, env={**os.environ, "DOCKER_BUILDKIT": "0"}, seconds=1200)
 
     @staticmethod
     def _base(cache: Path) -> str:
@@ -93,6 +103,8 @@ class Engine:
             print(f"{BASE} cannot be pulled here; making a Debian by debootstrap", flush=True)
         archive = cache / "debian-bookworm.tar"
         if not archive.exists():
+            if not shutil.which("debootstrap"):
+                raise NoEngine("no Debian to build on can be pulled, and there is no debootstrap")
             with tempfile.TemporaryDirectory() as directory:
                 call("debootstrap", "--variant=minbase", "bookworm", f"{directory}/root",
                      seconds=1800)
