@@ -39,7 +39,7 @@ public final class OneShots {
         String line;
         while ((line = input.readLine()) != null) {
             List<String> words = new ArrayList<>(Arrays.asList("-server", args[0]));
-            words.addAll(Arrays.asList(line.split("\t")));
+            words.addAll(Arrays.asList(line.split("\t", -1)));
             int code = run(words.toArray(new String[0]));
             print(report, "out ", out);
             print(report, "err ", err);

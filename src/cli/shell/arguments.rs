@@ -28,6 +28,10 @@ const OPTIONS: [(&str, &str); 6] = [
 /// How long one command waits for a server, unless the session timeout is shorter.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The option with which `zkCli.sh` calls the shell: it prints zkCli's first lines too, ignores
+/// options that it does not know, and has zkCli's exit code for a command that does not exist.
+const AS_ZKCLI: &str = "-as-zkcli";
+
 /// What the words ask for.
 #[derive(Debug)]
 pub(super) enum Wish {
@@ -47,6 +51,8 @@ pub(super) struct Settings {
     pub(super) patience: Duration,
     pub(super) read_only: bool,
     pub(super) json: bool,
+    /// Whether to be zkCli to the letter, for scripts that call it by this name.
+    pub(super) as_zkcli: bool,
     /// The command; none for a shell that reads lines.
     pub(super) words: Vec<String>,
 }
@@ -63,6 +69,7 @@ impl ShellArguments {
             patience: PATIENCE,
             read_only: false,
             json: false,
+            as_zkcli: false,
             words: Vec::new(),
         };
         let mut waits = false;
@@ -79,13 +86,19 @@ impl ShellArguments {
                 "-r" => settings.read_only = true,
                 "-waitforconnection" => waits = true,
                 "-json" => settings.json = true,
+                AS_ZKCLI => settings.as_zkcli = true,
                 "-help" | "-h" => return Ok(Wish::Help(help())),
                 "-client-configuration" => {
                     return Err("-client-configuration is for TLS and SASL, which the shell does \
                                 not have yet"
                         .to_owned());
                 }
-                option if option.starts_with('-') && option.len() > 1 => return Err(unknown(word)),
+                option if option.starts_with('-') && option.len() > 1 => {
+                    // zkCli takes them for options of its Java machine.
+                    if !settings.as_zkcli {
+                        return Err(unknown(word));
+                    }
+                }
                 _ => {
                     settings.words.push(word.clone());
                     settings.words.extend(words.by_ref().cloned());

@@ -156,7 +156,7 @@ impl Command {
                 "--" => reader.call.operands.extend(reader.words.by_ref().cloned()),
                 "--json" => reader.call.json = true,
                 "--help" => return Ok(Asked::Help(self)),
-                option if option.len() > 1 && option.starts_with('-') => reader.option(option)?,
+                option if self.reads_as_option(option) => reader.option(option)?,
                 operand => reader.call.operands.push(operand.to_owned()),
             }
         }
@@ -176,6 +176,15 @@ impl Command {
         self.flags.iter().find(|flag| flag.name == name)
     }
 
+    /// Whether a word is an option, known or not. A negative number is none.
+    fn reads_as_option(&self, word: &str) -> bool {
+        let Some(rest) = word.strip_prefix('-').filter(|rest| !rest.is_empty()) else {
+            return false;
+        };
+        let is_number = rest.bytes().all(|byte| byte.is_ascii_digit());
+        !is_number || self.flag(&rest[..1]).is_some()
+    }
+
     /// Whether a word after an option that needs a value is another option instead.
     fn is_option(&self, word: &str) -> bool {
         let name = word.trim_start_matches('-');
@@ -187,16 +196,13 @@ impl Command {
     fn unknown(&'static self, word: &str) -> Failure {
         let mut reason = format!("unknown option {word}");
         let name = word.trim_start_matches('-');
-        match nearest(name, self.flags.iter().map(|flag| flag.name)) {
-            Some(near) if self.flag(near).is_some() => {
-                let typed = self.flag(near).map(Flag::typed).unwrap_or_default();
-                let _ = write!(reason, "; did you mean {typed}?");
-            }
-            _ if self.flags.is_empty() => reason.push_str("; it has none but --json and --help"),
-            _ => {}
-        }
-        if !word.starts_with("--") {
-            reason.push_str(" (-- before it makes it an operand)");
+        let near = nearest(name, self.flags.iter().map(|flag| flag.name));
+        if let Some(near) = near.and_then(|near| self.flag(near)) {
+            let _ = write!(reason, "; did you mean {}?", near.typed());
+        } else if self.flags.is_empty() {
+            reason.push_str("; it has none but --json and --help");
+        } else {
+            reason.push_str(" (if it is no option, put -- before it)");
         }
         Failure::Usage { command: self, reason: Some(reason) }
     }
@@ -336,3 +342,7 @@ pub(super) fn nearest<'a>(
     let is_near = distance == 0 || (distance <= 2 && distance < name.len());
     is_near.then_some(name)
 }
+
+#[cfg(test)]
+#[path = "command_tests.rs"]
+mod tests;

@@ -1,6 +1,7 @@
 //! Completion of commands, options and paths, and the colour of the prompt.
 
 use super::command::Command;
+use super::output::wants_colour;
 use super::session::Current;
 use super::table;
 use crate::client::Client;
@@ -10,7 +11,6 @@ use rustyline::hint::Hinter;
 use rustyline::validate::Validator;
 use rustyline::{Context, Helper};
 use std::borrow::Cow;
-use std::env;
 use std::time::Duration;
 use tokio::runtime::Handle;
 
@@ -27,8 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Completion {
     pub(super) fn new(runtime: Handle, client: Current) -> Self {
-        let has_colour = env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self { runtime, client, has_colour }
+        Self { runtime, client, has_colour: wants_colour() }
     }
 
     /// The paths that begin so. A path that is the only one goes on with `/` if it has children.
@@ -111,9 +110,10 @@ impl<'a> Begun<'a> {
     }
 }
 
-/// A word to choose; one that has blanks gets quotes.
+/// A word to choose; a path that has blanks gets quotes.
 fn pair(word: String, quote: Option<char>) -> Pair {
-    let needs_quotes = word.contains(|character: char| character.is_whitespace());
+    let needs_quotes =
+        word.starts_with('/') && word.contains(|character: char| character.is_whitespace());
     let replacement = match quote.or_else(|| needs_quotes.then_some('"')) {
         // The name may go on below.
         Some(quote) if word.ends_with('/') => format!("{quote}{word}"),

@@ -43,6 +43,9 @@ pub(in crate::cli) enum Failure {
     Output(io::Error),
 }
 
+/// The exit code of zkCli for a command that does not exist.
+pub(super) const ZKCLI_NO_SUCH_COMMAND: u8 = 127;
+
 /// Adds the path of a request to its failure.
 pub(in crate::cli) trait At<T> {
     /// The same result; a failure is one of this path.

@@ -56,6 +56,8 @@ pub(in crate::cli) struct Shell {
     session: Session,
     /// Whether JSON is printed even if a command is not told to.
     json: bool,
+    /// Whether the shell is zkCli to the letter.
+    as_zkcli: bool,
     /// The lines so far, of a shell that reads lines.
     lines: Vec<String>,
     /// Whether the shell is to end.
@@ -94,6 +96,9 @@ fn run_with(settings: Settings) -> u8 {
             return 1;
         }
     };
+    if settings.as_zkcli {
+        println!("Connecting to {}", settings.servers);
+    }
     let mut shell = Shell::new(settings);
     let code = if words.is_empty() {
         prompt::run(&runtime, &mut shell)
@@ -109,6 +114,7 @@ impl Shell {
         Self {
             out: Output::new(),
             json: settings.json,
+            as_zkcli: settings.as_zkcli,
             session: Session::new(settings),
             lines: Vec::new(),
             is_done: false,
@@ -131,6 +137,10 @@ impl Shell {
             Ok(()) => 0,
             Err(Failure::Client { error: ClientError::NotConnected, .. }) => {
                 self.out.failure(&Failure::NotConnected(self.session.attempts()))
+            }
+            Err(failure @ Failure::NoSuchCommand { .. }) if self.as_zkcli => {
+                self.out.failure(&failure);
+                failure::ZKCLI_NO_SUCH_COMMAND
             }
             Err(failure) => self.out.failure(&failure),
         }

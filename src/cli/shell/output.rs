@@ -5,7 +5,9 @@
 //! standard error.
 
 use super::failure::Failure;
+use super::render;
 use serde::Serialize;
+use std::env;
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 
@@ -15,6 +17,8 @@ pub(in crate::cli) struct Output {
     out: BufWriter<Stdout>,
     json: bool,
     is_terminal: bool,
+    /// Whether failures are red.
+    has_colour: bool,
 }
 
 impl Output {
@@ -22,7 +26,8 @@ impl Output {
     pub(super) fn new() -> Self {
         let out = io::stdout();
         let is_terminal = out.is_terminal();
-        Self { out: BufWriter::new(out), json: false, is_terminal }
+        let has_colour = io::stderr().is_terminal() && wants_colour();
+        Self { out: BufWriter::new(out), json: false, is_terminal, has_colour }
     }
 
     /// Chooses JSON or text for what follows.
@@ -41,12 +46,18 @@ impl Output {
         self.is_terminal
     }
 
-    /// A line of the result, as text.
+    /// A line of the result, as text. What others have put into it cannot disturb a terminal.
     ///
     /// # Errors
     /// As writing to standard output.
     pub(in crate::cli) fn line(&mut self, line: impl Display) -> io::Result<()> {
-        if self.json { Ok(()) } else { writeln!(self.out, "{line}") }
+        if self.json {
+            return Ok(());
+        }
+        if self.is_terminal {
+            return writeln!(self.out, "{}", render::printable(line.to_string().as_bytes()));
+        }
+        writeln!(self.out, "{line}")
     }
 
     /// Bytes of the result as they are, and the end of a line; not for JSON.
@@ -100,11 +111,20 @@ impl Output {
         // What was printed before may still be wanted; if it is not, that is no news.
         let _ = self.out.flush();
         if let Some(message) = failure.message() {
-            let text = if self.json { failure_json(failure, &message) } else { message };
+            let text = match (self.json, self.has_colour) {
+                (true, _) => failure_json(failure, &message),
+                (false, true) => format!("\x1b[31m{message}\x1b[0m"),
+                (false, false) => message,
+            };
             let _ = writeln!(io::stderr(), "{text}");
         }
         failure.exit_code(self.json)
     }
+}
+
+/// Whether the user has nothing against colours.
+pub(super) fn wants_colour() -> bool {
+    env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 fn failure_json(failure: &Failure, message: &str) -> String {

@@ -72,11 +72,12 @@ pub(in crate::cli::shell) const REDO: Command = Command {
 };
 
 async fn redo(shell: &mut Shell, call: Call) -> Result<(), Failure> {
-    let index = call.operand(0).parse::<usize>();
+    let index = call.operand(0).parse::<i64>();
     let index = index.map_err(|_| call.usage("it needs the number of a command"))?;
     // The last line is this very redo.
     let before = shell.lines.len().saturating_sub(1);
-    let line = shell.lines.get(index).filter(|_| index < before).cloned();
+    let index = usize::try_from(index).ok().filter(|index| *index < before);
+    let line = index.and_then(|index| shell.lines.get(index)).cloned();
     let line = line.ok_or_else(|| Failure::Refused("Command index out of range".to_owned()))?;
     let words = words::split(&line);
     if words.first().is_some_and(|word| word == "redo") {
