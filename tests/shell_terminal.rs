@@ -109,7 +109,9 @@ async fn paths_are_completed_from_the_server() {
     }
     let mut shell = world.shell();
     shell.type_in("ls /app\t");
-    // It goes on with a slash, as there are children.
+    shell.wait_for("/application");
+    // What is complete goes on with a slash, if there are children.
+    shell.type_in("\t");
     shell.wait_for("/application/");
     shell.type_in("o\t\r");
     shell.wait_for("/application/one");

@@ -78,6 +78,9 @@ DIFFERENCES = [
         r"^addauth nosuch x$", ("err", "exit"), r"authentication failed|^1$",
         "zkCli ends before the server has answered"),
     Difference(
+        r"^session closed$", ("out", "err", "exit"), r"^$|\nNot connected\n$|^1$",
+        "a command without a session has failed: it says so on standard error, and has that code"),
+    Difference(
         r"^(history|redo 5)$", ("out", "err"), r"^$|out of range",
         "one command has no history"),
     Difference(

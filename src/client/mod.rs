@@ -19,6 +19,7 @@
 //! | `queue` | what handles and the actor share: queued requests, the session's state |
 //! | `actor` | the one task of a session: connections, replies, events |
 //! | `link` | a connection as a stream of frames, with batching, limits and idle timers |
+//! | `attempts` | what has been tried since there was a connection |
 //! | `watches` | who waits for which events, and how watches are set again |
 //! | `recipes` | locks and elections, on top of the operations |
 //!
@@ -27,6 +28,8 @@
 //! and not yet handed to the lost connection are sent on the new one. Those that were handed to it
 //! and not answered fail with [`ClientError::ConnectionLoss`], as only the caller knows what to do
 //! about an unknown outcome.
+//!
+//! `tests/examples/membership.rs` is a program that uses it: `cargo run --example membership`.
 //!
 //! Knows the protocol (`proto`, `types`) and nothing of any server module.
 

@@ -30,7 +30,8 @@ impl Completion {
         Self { runtime, client, has_colour: wants_colour() }
     }
 
-    /// The paths that begin so. A path that is the only one goes on with `/` if it has children.
+    /// The paths that begin so. A path that is complete goes on with `/` if it has children, so
+    /// that another Tab lists them.
     fn paths(&self, begun: &str) -> Vec<String> {
         let Some(client) = self.client.lock().clone() else { return Vec::new() };
         let find = async {
@@ -41,6 +42,7 @@ impl Completion {
             names.sort();
             let mut paths: Vec<_> = names.iter().map(|name| format!("{above}/{name}")).collect();
             if let [only] = &mut *paths
+                && only == begun
                 && has_children(&client, only).await
             {
                 only.push('/');

@@ -124,11 +124,13 @@ impl Session {
         self.is_closed = false;
         if let Some(servers) = servers {
             servers.clone_into(&mut self.servers);
+            // Other servers are not told secrets that they were not given.
+            self.options.auth.clear();
         }
         self.begin().map(drop)
     }
 
-    /// Repeats the credentials in later sessions.
+    /// Repeats the credentials if this session expires and another one takes its place.
     pub(super) fn remember_auth(&mut self, scheme: &str, auth: &[u8]) {
         let auth = (scheme.to_owned(), auth.to_vec());
         if !self.options.auth.contains(&auth) {

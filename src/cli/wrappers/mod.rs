@@ -24,7 +24,8 @@ pub(super) fn run(arguments: Vec<OsString>) -> Result<ExitCode, Vec<OsString>> {
     match name.trim_end_matches(".sh") {
         "zkServer" => Ok(zk_server::run(called, rest)),
         "zkCli" => {
-            Err(["zabra", "shell"].map(OsString::from).into_iter().chain(rest.to_vec()).collect())
+            let shell = ["zabra", "shell", "--as-zkcli"].map(OsString::from);
+            Err(shell.into_iter().chain(rest.to_vec()).collect())
         }
         _ => Err(arguments),
     }

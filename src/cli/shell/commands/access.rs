@@ -105,7 +105,7 @@ async fn set_acl_recursive(
 pub(in crate::cli::shell) const ADDAUTH: Command = Command {
     name: "addauth",
     usage: "scheme auth",
-    summary: "Prove an identity, for this session and every later one of this shell",
+    summary: "Prove an identity, for as long as the shell stays with these servers",
     example: "addauth digest ann:secret",
     flags: &[],
     operands: (1, 2),
