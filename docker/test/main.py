@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import logging
+import re
 import socket
 import subprocess
 import sys
@@ -19,6 +21,7 @@ from kazoo.client import KazooClient  # noqa: E402
 
 from engine import IMAGE, Engine, NoEngine, call  # noqa: E402
 from harness import cache  # noqa: E402
+from harness.servers import free_port  # noqa: E402
 
 EXAMPLES = HERE.parent / "examples"
 PATIENCE = 180
@@ -65,10 +68,14 @@ def ask(port: int, word: str) -> str:
 
 
 class Project:
-    """The containers of a compose file."""
+    """The containers of a compose file, with ports of this machine that are free; the engine
+    would choose others at each restart."""
 
-    def __init__(self, file: Path):
-        self._compose = ["docker-compose", "-f", str(file), "-p", "zabra" + uuid.uuid4().hex[:8]]
+    def __init__(self, file: Path, directory: str):
+        copy = Path(directory, "docker-compose.yml")
+        port = lambda match: f'- "127.0.0.1:{free_port()}:{match[1]}"'
+        copy.write_text(re.sub(r'- "?\d+:(\d+)"?$', port, file.read_text(), flags=re.M))
+        self._compose = ["docker-compose", "-f", str(copy), "-p", "zabra" + uuid.uuid4().hex[:8]]
 
     def __call__(self, *command: str, check: bool = True) -> str:
         return call(*self._compose, *command, check=check)
@@ -89,15 +96,16 @@ class Project:
 @contextmanager
 def project(file: Path):
     """A compose file's containers, up; they and their volumes are removed at the end."""
-    made = Project(file)
-    try:
-        made("up", "-d")
-        yield made
-    except BaseException:
-        print(made("logs", "--tail", "20", "--no-color", check=False), file=sys.stderr)
-        raise
-    finally:
-        made("down", "-v", "-t", "5", check=False)
+    with tempfile.TemporaryDirectory() as directory:
+        made = Project(file, directory)
+        try:
+            made("up", "-d")
+            yield made
+        except BaseException:
+            print(made("logs", "--tail", "20", "--no-color", check=False), file=sys.stderr)
+            raise
+        finally:
+            made("down", "-v", "-t", "5", check=False)
 
 
 @contextmanager
@@ -301,6 +309,8 @@ SCENARIOS = [one_server, health_checks, single_example, official_ensemble, bitna
 
 def main() -> int:
     """The exit code."""
+    # Connections are lost on purpose.
+    logging.getLogger("kazoo").setLevel(logging.CRITICAL)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", metavar="TEXT", help="scenarios with this text")
     chosen = parser.parse_args()
