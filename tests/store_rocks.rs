@@ -13,9 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use store_support::rocks::{Rocks, copy, small, temporary};
 use store_support::{Harness, changes, checkpoint, entries, entry, load, mark, zxid};
 use tempfile::TempDir;
-use zabra::store::{
-    CheckpointKind, Durability, RocksOptions, RocksStore, Store, StoreError, apache_files_present,
-};
+use zabra::store::{CheckpointKind, Durability, RocksOptions, RocksStore, Store, StoreError};
 use zabra::types::{Epoch, Zxid};
 
 const CHILD_DIR: &str = "ZABRA_STORE_TEST_DIR";
@@ -587,16 +585,4 @@ fn a_directory_that_cannot_be_is_an_error() {
     let error = open(&file.join("data")).expect_err("a file is no directory");
     assert!(matches!(error, StoreError::Io { .. }), "{error}");
     open(&dir.path().join("a/b")).expect("missing directories are made");
-}
-
-#[test]
-fn files_of_apache_zookeeper_are_noticed() {
-    let dir = temporary();
-    assert!(!apache_files_present(dir.path()).expect("readable"));
-    let version = dir.path().join("version-2");
-    fs::create_dir(&version).expect("a directory");
-    fs::write(version.join("acceptedEpoch"), b"1").expect("write");
-    assert!(!apache_files_present(dir.path()).expect("readable"), "no data yet");
-    fs::write(version.join("snapshot.0"), b"").expect("write");
-    assert!(apache_files_present(dir.path()).expect("readable"));
 }

@@ -109,6 +109,9 @@ pub struct Storage {
     /// `db.autocreate`, true: a server without data starts with an empty tree. False makes that
     /// depend on the file `initialize` in the data directory.
     pub create_database: bool,
+    /// `snapshot.trust.empty`, false: take over an Apache ZooKeeper server's log that comes without
+    /// a snapshot, as if it began with the first transaction ever.
+    pub trust_empty_snapshot: bool,
 }
 
 /// What the tree allows.

@@ -128,6 +128,7 @@ pub(super) fn storage(settings: &mut Settings, missing: &Origin) -> Storage {
         sync_warning_ms: settings.number("fsync.warningthresholdms", 1000, 0, MS),
         create_dirs: settings.boolean("datadir.autocreate", true),
         create_database: settings.boolean("db.autocreate", true),
+        trust_empty_snapshot: settings.boolean("snapshot.trust.empty", false),
     }
 }
 

@@ -1,7 +1,7 @@
 //! From the configuration to what each part of the server needs.
 
 use crate::auth::AuthOptions;
-use crate::config::{Config, Containers, Ensemble, TreeSettings};
+use crate::config::{Config, Containers, Ensemble, Limits, TreeSettings};
 use crate::prep::PrepOptions;
 use crate::replica::{LocalSessions, ReaperOptions, ReplicaOptions};
 use crate::store::Durability;
@@ -57,7 +57,7 @@ impl Options {
         let force_sync = config.storage.force_sync;
         Ok(Self {
             frame_limit: limits.frame_bytes,
-            packet_limit: limits.frame_bytes as usize + limits.frame_bytes.max(MIN_EXTRA) as usize,
+            packet_limit: longest(limits),
             snapshot_patience: Duration::from_millis(
                 u64::from(config.tick_time_ms) * u64::from(config.quorum.init_limit.max(1)),
             ),
@@ -70,6 +70,12 @@ impl Options {
             auth: auth(config)?,
         })
     }
+}
+
+/// Bytes of a string, of data or of a transaction that another server wrote (ZK:
+/// `BinaryInputArchive`).
+pub(crate) fn longest(limits: &Limits) -> usize {
+    limits.frame_bytes as usize + limits.frame_bytes.max(MIN_EXTRA) as usize
 }
 
 /// How the tree keeps its znodes.

@@ -1,13 +1,12 @@
 //! What comes before a server can be put together: the configuration is refused or not, the store
 //! opened and read.
 
+use super::import::{self, DataDirs, ImportError, ImportOptions};
 use super::recover::recover;
 use super::{ServerError, millis_since, options};
-use crate::config::{Config, MetricsProvider};
+use crate::config::{Config, MetricsProvider, Storage};
 use crate::replica::{Recovered, Recovery};
-use crate::store::{
-    Durability, Loaded, Meta, RocksOptions, RocksStore, Store, StoreError, apache_files_present,
-};
+use crate::store::{Durability, Loaded, Meta, RocksOptions, RocksStore, Store, StoreError};
 use crate::types::{ServerId, Zxid};
 use crate::zab::Epochs;
 use std::time::Instant;
@@ -52,29 +51,24 @@ pub(super) fn open_store(config: &Config) -> Result<RocksStore, ServerError> {
             "the data directory {dir} does not exist and zookeeper.datadir.autocreate is false"
         )));
     }
-    for dir in [dir, &config.storage.log_dir] {
-        match apache_files_present(dir) {
-            Ok(false) => {}
-            Ok(true) => {
-                let dir = dir.display();
-                return Err(ServerError::Data(format!(
-                    "{dir} holds the data of an Apache ZooKeeper server, which this version cannot \
-                     take over; nothing was changed. Choose an empty directory"
-                )));
-            }
-            Err(error) => {
-                return Err(ServerError::Data(format!(
-                    "{} cannot be read: {error}",
-                    dir.display()
-                )));
-            }
-        }
-    }
     let durability =
         if config.storage.force_sync { Durability::Synced } else { Durability::Unsynced };
     let options = RocksOptions { durability, ..RocksOptions::default() };
-    RocksStore::open_apart(dir, &config.storage.log_dir, &options)
-        .map_err(|error| ServerError::Data(error.to_string()))
+    let store = RocksStore::open_apart(dir, &config.storage.log_dir, &options)
+        .map_err(|error| ServerError::Data(error.to_string()))?;
+    take_over(config, &store)?;
+    Ok(store)
+}
+
+/// Goes on with what an Apache ZooKeeper server left in the data directories.
+fn take_over(config: &Config, store: &RocksStore) -> Result<(), ServerError> {
+    let Storage { data_dir, log_dir, .. } = &config.storage;
+    let dirs = DataDirs { data: data_dir, log: log_dir };
+    let refuse = |error: ImportError| {
+        let (dir, remedy) = (data_dir.display(), error.remedy(dirs, dirs));
+        ServerError::Data(format!("{dir}: {error}. {remedy}"))
+    };
+    import::take_over(dirs, store, &ImportOptions::new(config)).map_err(refuse).map(drop)
 }
 
 /// Reads the store.

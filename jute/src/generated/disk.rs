@@ -213,6 +213,66 @@ impl Decode for StoreMeta {
     }
 }
 
+/// What was taken over from an Apache ZooKeeper server's files; in the `log` database.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ImportMark {
+    /// Whether all of it was. What is stored counts for nothing before that.
+    pub complete: bool,
+    /// The zxid in the name of the snapshot, -1 if there was none.
+    pub snapshot: i64,
+    /// The last transaction in the files, or in the snapshot.
+    pub last: i64,
+    /// What `acceptedEpoch` said, -1 if it was not there.
+    pub accepted_epoch: i64,
+    /// What `currentEpoch` said, -1 if it was not there.
+    pub current_epoch: i64,
+    /// The name of the last log file, empty if there was none.
+    pub log_name: String,
+    /// Its size.
+    pub log_bytes: i64,
+    /// When it was written last, milliseconds since the Unix epoch.
+    pub log_time: i64,
+}
+
+impl Encode for ImportMark {
+    fn encode<B: BufMut + ?Sized>(&self, out: &mut B) {
+        self.complete.encode(out);
+        self.snapshot.encode(out);
+        self.last.encode(out);
+        self.accepted_epoch.encode(out);
+        self.current_epoch.encode(out);
+        self.log_name.encode(out);
+        self.log_bytes.encode(out);
+        self.log_time.encode(out);
+    }
+
+    fn encoded_len(&self) -> usize {
+        self.complete.encoded_len()
+            + self.snapshot.encoded_len()
+            + self.last.encoded_len()
+            + self.accepted_epoch.encoded_len()
+            + self.current_epoch.encoded_len()
+            + self.log_name.encoded_len()
+            + self.log_bytes.encoded_len()
+            + self.log_time.encoded_len()
+    }
+}
+
+impl Decode for ImportMark {
+    fn decode(input: &mut Decoder) -> Result<Self, DecodeError> {
+        Ok(Self {
+            complete: Decode::decode(input)?,
+            snapshot: Decode::decode(input)?,
+            last: Decode::decode(input)?,
+            accepted_epoch: Decode::decode(input)?,
+            current_epoch: Decode::decode(input)?,
+            log_name: Decode::decode(input)?,
+            log_bytes: Decode::decode(input)?,
+            log_time: Decode::decode(input)?,
+        })
+    }
+}
+
 /// Head of Apache ZooKeeper's log and snapshot files.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct FileHeader {

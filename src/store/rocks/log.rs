@@ -12,7 +12,7 @@ use super::wal;
 use crate::types::{Epoch, ServerId, Zxid};
 use bytes::Bytes;
 use jute::Encode;
-use jute::disk::{StoreMeta, TreeBase};
+use jute::disk::{ImportMark, StoreMeta, TreeBase};
 use rocksdb::{ColumnFamily, DB, DBRawIterator, WriteBatch, WriteOptions};
 use std::path::Path;
 
@@ -223,6 +223,15 @@ impl LogDb {
             server: meta.server.map_or(-1, |server| server.0),
         };
         self.put_meta("meta", &record.to_bytes())
+    }
+
+    /// What is known of an import.
+    pub(super) fn import(&self) -> Result<Option<ImportMark>, StoreError> {
+        decode(&self.dir, "the mark of the import", self.meta_record("import")?)
+    }
+
+    pub(super) fn set_import(&self, mark: &ImportMark) -> Result<(), StoreError> {
+        self.put_meta("import", &mark.to_bytes())
     }
 
     fn meta_family(&self) -> Result<&ColumnFamily, StoreError> {

@@ -15,7 +15,7 @@ use super::{
     Visitor,
 };
 use crate::types::Zxid;
-use jute::disk::TreeMark;
+use jute::disk::{ImportMark, TreeMark};
 use parking_lot::Mutex;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -100,6 +100,53 @@ impl RocksStore {
     #[must_use]
     pub fn directories(dir: &Path, log_dir: &Path) -> (PathBuf, PathBuf) {
         (dir.join("tree"), log_dir.join("log"))
+    }
+
+    /// Whether nothing was ever stored but numbers.
+    ///
+    /// # Errors
+    /// `Corrupt` if the mark of the tree is damaged.
+    pub fn is_unused(&self) -> Result<bool, StoreError> {
+        let end = self.bounds.lock().end;
+        Ok(end == Zxid::ZERO && self.tree.view().mark()?.is_none())
+    }
+
+    /// The first zxid that may be in the log, and the last one that is, or was before it was
+    /// trimmed.
+    #[must_use]
+    pub fn log_span(&self) -> (Zxid, Zxid) {
+        let bounds = self.bounds.lock();
+        (bounds.floor, bounds.end)
+    }
+
+    /// The numbers that were set last.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub fn meta(&self) -> Result<Meta, StoreError> {
+        self.guarded(|| self.log.meta())
+    }
+
+    /// What is known of the import that this store began with; none if it did not begin with one.
+    /// As long as that is not complete, nothing here may be served.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub fn import_mark(&self) -> Result<Option<ImportMark>, StoreError> {
+        self.guarded(|| self.log.import())
+    }
+
+    /// Notes how far an import is, durably, along with everything that was appended before.
+    ///
+    /// # Errors
+    /// `Io` or `Full`.
+    pub fn set_import_mark(&self, mark: &ImportMark) -> Result<(), StoreError> {
+        self.guarded(|| {
+            let mut bounds = self.bounds.lock();
+            self.log.set_import(mark)?;
+            bounds.unsynced = false;
+            Ok(())
+        })
     }
 
     /// Runs something unless there was an error, and notes the first one.
@@ -296,25 +343,4 @@ fn create_dir(dir: &Path) -> std::io::Result<()> {
     create_dir(parent)?;
     fs::create_dir(dir)?;
     fs::File::open(parent)?.sync_all()
-}
-
-/// Whether a directory holds logs or snapshots of Apache ZooKeeper (`version-2/log.*`,
-/// `version-2/snapshot.*`). A server must not start an empty tree beside them.
-///
-/// # Errors
-/// If the directory is there but cannot be read.
-pub fn apache_files_present(dir: &Path) -> std::io::Result<bool> {
-    let files = match fs::read_dir(dir.join("version-2")) {
-        Ok(files) => files,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(error),
-    };
-    for file in files {
-        let name = file?.file_name();
-        let name = name.to_string_lossy();
-        if name.starts_with("log.") || name.starts_with("snapshot.") {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }

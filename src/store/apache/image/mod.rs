@@ -6,7 +6,7 @@
 //! int n, n lists:    long id, vector<ACL>
 //! znodes:            ustring path, buffer? data, long list's id, StatPersisted
 //! ustring "/"        there are no more znodes
-//! ustring "BenWasHere"
+//! ustring "BenWasHere"          on the network only
 //! ```
 //! Parents come before their children; the root comes first, and its path is empty. The id -1 means
 //! the list that gives everyone everything. Nothing says how long the image is.
@@ -34,6 +34,7 @@ mod write;
 
 pub use read::{ImageDecoder, ImageError, ImageItem};
 pub use write::write_image;
+pub(super) use write::write_tree;
 
 /// The id of the list that gives everyone everything.
 const OPEN_ACL: i64 = -1;

@@ -1,5 +1,6 @@
 //! Reading an image as its bytes arrive.
 
+use super::super::sum::Sum;
 use super::{END, OPEN_ACL, SIGNATURE};
 use crate::types::{Acl, Map, SessionId, Zxid, perms};
 use bytes::{Bytes, BytesMut};
@@ -104,6 +105,8 @@ pub struct ImageDecoder {
     number: usize,
     acls: Map<i64, Vec<Acl>>,
     awaited: usize,
+    /// In a file, where no signature ends the image: what its bytes amount to so far.
+    sum: Option<Sum>,
 }
 
 impl ImageDecoder {
@@ -112,7 +115,18 @@ impl ImageDecoder {
     #[must_use]
     pub fn new(zxid: Zxid, longest: usize) -> Self {
         let (stage, acls) = (Stage::SessionCount, Map::default());
-        Self { zxid, longest, stage, number: 0, acls, awaited: 0 }
+        Self { zxid, longest, stage, number: 0, acls, awaited: 0, sum: None }
+    }
+
+    /// As [`new`](Self::new), for the image in a file, which no signature ends. `sum` is of what
+    /// comes before it there.
+    pub(in super::super) fn in_file(zxid: Zxid, longest: usize, sum: Sum) -> Self {
+        Self { sum: Some(sum), ..Self::new(zxid, longest) }
+    }
+
+    /// In a file: the checksum of everything that was read.
+    pub(in super::super) fn sum(&self) -> Option<Sum> {
+        self.sum.clone()
     }
 
     /// How many znodes so far wait for a transaction that brings their access control list.
@@ -136,7 +150,7 @@ impl ImageDecoder {
     }
 
     /// Cuts the next part off, if it is whole.
-    fn cut(&self, input: &mut BytesMut) -> Result<Option<Bytes>, ImageError> {
+    fn cut(&mut self, input: &mut BytesMut) -> Result<Option<Bytes>, ImageError> {
         let mut part = Peek { input, at: 0, longest: self.longest };
         let whole = match self.stage {
             Stage::SessionCount | Stage::AclCount => part.skip(4),
@@ -148,7 +162,13 @@ impl ImageDecoder {
         };
         let length = part.at;
         match whole {
-            Ok(()) => Ok(Some(input.split_to(length).freeze())),
+            Ok(()) => {
+                let part = input.split_to(length).freeze();
+                if let Some(sum) = &mut self.sum {
+                    sum.write(&part);
+                }
+                Ok(Some(part))
+            }
             Err(Stop::More) => Ok(None),
             Err(Stop::Bad(error)) => Err(self.malformed(error)),
         }
@@ -192,7 +212,8 @@ impl ImageDecoder {
         let path = part.blob().map_err(|error| self.malformed(error))?;
         let path = path.ok_or_else(|| self.malformed(DecodeError::UnexpectedNull))?;
         if path == END {
-            self.go_on(Stage::Signature);
+            let is_file = self.sum.is_some();
+            self.go_on(if is_file { Stage::Done } else { Stage::Signature });
             return Ok(None);
         }
         let escaped = |_| ImageError::Encoding { path: path.escape_ascii().to_string() };

@@ -27,6 +27,19 @@ pub fn write_image(
     view: &dyn View,
     sink: &mut dyn FnMut(Bytes) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
+    write(view, sink, &[END, SIGNATURE])
+}
+
+/// Writes an image without the signature behind it, as it stands in a file.
+pub(in super::super) fn write_tree(
+    view: &dyn View,
+    sink: &mut dyn FnMut(Bytes) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    write(view, sink, &[END])
+}
+
+/// Writes an image that ends with some texts.
+fn write(view: &dyn View, sink: &mut Sink<'_>, end: &[&str]) -> Result<(), StoreError> {
     if view.mark().is_none() {
         return Err(StoreError::Refused("there is no tree yet".to_owned()));
     }
@@ -45,8 +58,9 @@ pub fn write_image(
         out.put(&lists.id(path, record.acl)?.to_be_bytes())?;
         out.put(record.stat)
     })?;
-    out.blob(END.as_bytes())?;
-    out.blob(SIGNATURE.as_bytes())?;
+    for text in end {
+        out.blob(text.as_bytes())?;
+    }
     out.flush()
 }
 
