@@ -13,10 +13,10 @@
 //! | 3 | [`store`] | `jute::disk`, `types` | what a transaction does; `zab`, clients |
 //! | 4 | [`replica`] | `jute::client`, `jute::disk`, `jute::quorum`, `auth`, `prep`, `proto`, `session`, `tree`, `types`, `watch`, `zab` | the store, sockets, clocks, threads |
 //! | 5 | [`server`] | `jute::client`, `jute::disk`, `jute::quorum`, `admin`, `auth`, `config`, `prep`, `proto`, `replica`, `session`, `store`, `tree`, `types`, `watch`, `zab` | how transactions are made and decided |
-//! | 5 | [`admin`] | `config`, `proto`, `server`, `session`, `store`, `tree`, `types`, `watch` | how transactions are made and decided, sockets of clients |
+//! | 5 | [`admin`] | `jute::disk`, `jute::txn`, `config`, `proto`, `server`, `session`, `store`, `tree`, `types`, `watch` | how transactions are made and decided, sockets of clients |
 //! | 5 | [`client`] | `jute::client`, `proto`, `types` | every module of the server |
 //! | – | [`config`] | std | every other module |
-//! | 6 | [`cli`] | `jute::client`, `client`, `config`, `proto`, `server`, `types` | `replica`, `tree`, `zab` |
+//! | 6 | [`cli`] | `jute::client`, `admin`, `client`, `config`, `proto`, `server`, `types` | `replica`, `tree`, `zab` |
 //!
 //! `tests/layering.rs` holds the code to this table. Layers 1 to 4 and the trait of `store` are the
 //! core: without default features it compiles alone, and it has no clock, file, socket, thread or

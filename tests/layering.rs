@@ -46,11 +46,11 @@ const RULES: [Rule; 15] = [
             "types", "watch", "zab"],
         &["client", "disk", "quorum"], "how transactions are made and decided"),
     rule('5', "admin",
-        &["config", "proto", "server", "session", "store", "tree", "types", "watch"], &[],
-        "how transactions are made and decided, sockets of clients"),
+        &["config", "proto", "server", "session", "store", "tree", "types", "watch"],
+        &["disk", "txn"], "how transactions are made and decided, sockets of clients"),
     rule('5', "client", &["proto", "types"], &["client"], "every module of the server"),
     rule('–', "config", &[], &[], "every other module"),
-    rule('6', "cli", &["client", "config", "proto", "server", "types"], &["client"],
+    rule('6', "cli", &["admin", "client", "config", "proto", "server", "types"], &["client"],
         "`replica`, `tree`, `zab`"),
 ];
 

@@ -1,4 +1,4 @@
-//! What an operator sees of a running server: four-letter words.
+//! What an operator sees: of a running server by four-letter words, of its files by `inspect`.
 //!
 //! Each part makes text of plain data, and gathers that data from the server's shared handles. It
 //! copies under the locks and formats after them. Knows nothing of sockets and frames.
@@ -9,6 +9,7 @@ mod environment;
 mod figures;
 mod four_letter;
 mod idle;
+pub mod inspect;
 mod process;
 mod quotas;
 mod settings;

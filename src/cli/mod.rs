@@ -6,6 +6,10 @@ mod container;
 #[cfg(feature = "server")]
 mod held;
 #[cfg(feature = "server")]
+mod import;
+#[cfg(feature = "server")]
+mod inspect;
+#[cfg(feature = "server")]
 mod server;
 #[cfg(feature = "server")]
 mod shell;
@@ -14,12 +18,16 @@ mod wrappers;
 
 #[cfg(feature = "server")]
 pub use program::main;
+#[cfg(feature = "server")]
+use program::{fail, log_to_stderr};
 
 #[cfg(feature = "server")]
 mod program {
-    use super::{bench, container, held, server, shell, wrappers};
+    use super::{bench, container, held, import, inspect, server, shell, wrappers};
     use clap::{Parser, Subcommand};
+    use std::io::IsTerminal;
     use std::process::ExitCode;
+    use tracing_subscriber::EnvFilter;
 
     /// A coordination server that speaks Apache ZooKeeper's protocols.
     #[derive(Debug, Parser)]
@@ -35,6 +43,12 @@ mod program {
         Server(server::ServerArguments),
         /// Look at and change znodes, at a prompt or with one command.
         Shell(shell::ShellArguments),
+        /// Take over the data of an Apache ZooKeeper server.
+        Import(import::ImportArguments),
+        /// Write Zabra's data as those of an Apache ZooKeeper server.
+        Export(import::ExportArguments),
+        /// Show what is in snapshots, logs and data directories, of either server.
+        Inspect(inspect::InspectArguments),
         /// Measure a server, this one or Apache ZooKeeper.
         Bench(bench::BenchArgs),
         Lock(held::LockArgs),
@@ -58,6 +72,9 @@ mod program {
         match Arguments::parse_from(arguments).command {
             Command::Server(arguments) => server::run(&arguments),
             Command::Shell(arguments) => shell::run(&arguments),
+            Command::Import(arguments) => import::import(&arguments),
+            Command::Export(arguments) => import::export(&arguments),
+            Command::Inspect(arguments) => inspect::run(&arguments),
             Command::Bench(arguments) => measure(arguments),
             Command::Lock(arguments) => run(held::lock(&arguments)),
             Command::Elect(arguments) => run(held::elect(&arguments)),
@@ -80,6 +97,23 @@ mod program {
                 ExitCode::FAILURE
             }
         }
+    }
+
+    /// Shows what the log says of a command that ends by itself.
+    pub(super) fn log_to_stderr() {
+        let filter = EnvFilter::try_from_env("ZABRA_LOG").unwrap_or_else(|_| "info".into());
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_target(false)
+            .with_writer(std::io::stderr)
+            .with_ansi(std::io::stderr().is_terminal())
+            .init();
+    }
+
+    /// Says why a command did not do what it should.
+    pub(super) fn fail(command: &str, error: &str) -> ExitCode {
+        eprintln!("zabra {command}: {error}");
+        ExitCode::FAILURE
     }
 
     fn measure(arguments: bench::BenchArgs) -> ExitCode {
