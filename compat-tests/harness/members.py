@@ -237,6 +237,11 @@ class Member:
         self.kind = kind
         self._generation += 1
 
+    def succeed(self, kind: str) -> None:
+        """Makes it a server of another kind that goes on with its data, when it has ended."""
+        assert self._process is None, f"{self.name} still runs"
+        self.kind = kind
+
     def ask(self, word: str) -> str:
         """Its answer to a four-letter word; nothing if there is none."""
         try:

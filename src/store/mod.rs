@@ -29,8 +29,8 @@
 //! │           "floor"  → zxid (8 bytes, big-endian): no entry before it counts, it may be gone;
 //! │                      absent before the first trim
 //! │           "base"   → TreeBase, as in `tree`: the snapshot for which the log was last emptied
-//! │           "import" → ImportMark; absent unless all began with Apache ZooKeeper's files. As long
-//! │                      as it says that the import is not complete, nothing here counts.
+//! │           "import" → ImportMark; absent unless all began with Apache ZooKeeper's files. As
+//! │                      long as it says that not all of that is here, nothing here counts.
 //! └── tree/   RocksDB database; one column family, written without a write-ahead log
 //!         00                        → TreeMark: what the znodes and sessions contain
 //!         01                        → TreeBase: how many snapshots took the place of what was

@@ -140,8 +140,8 @@ impl ImportError {
                  from 3.4, set snapshot.trust.empty=true once"
             ),
             Self::Digest { .. } => format!(
-                "{restore}. Apache ZooKeeper only logs this (\"Digests are not matching\"); to take \
-                 over the data all the same, set digest.enabled=false for the first start"
+                "{restore}. Apache ZooKeeper only logs this (\"Digests are not matching\"); to \
+                 take over the data all the same, set digest.enabled=false for the first start"
             ),
             Self::Nothing => "Name the directory that dataDir names in zoo.cfg".to_owned(),
             Self::InUse => format!("Choose another directory, or move {ours} away"),
