@@ -6,13 +6,15 @@ mod client_fake;
 mod server_support;
 
 use client_fake::Fake;
+use jute::Encode as _;
+use jute::client::{DataStat, Stat};
 use serde_json::Value;
 use server_support::{Server, zabra};
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::process::{Output, Stdio};
 use tempfile::TempDir;
-use zabra::proto::OpCode;
+use zabra::proto::{OpCode, xid};
 
 fn server() -> (TempDir, Server) {
     let folder = TempDir::new().expect("a folder");
@@ -117,6 +119,57 @@ async fn a_command_in_flight_has_an_unknown_outcome() {
     assert_eq!(code, Some(1));
 }
 
+/// Waits until the shell has printed this.
+fn wait_for(lines: &mut impl Iterator<Item = std::io::Result<String>>, text: &str) {
+    let found = lines.any(|line| line.expect("text").contains(text));
+    assert!(found, "no {text:?}");
+}
+
+#[tokio::test]
+async fn an_expired_session_makes_room_for_another_with_the_same_credentials() {
+    let fake = Fake::listen().await;
+    let mut shell = zabra(["shell", "-server", &fake.address()])
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("the program");
+    let mut input = shell.stdin.take().expect("its input");
+    let mut lines = BufReader::new(shell.stdout.take().expect("its output")).lines();
+
+    let (mut conn, _) = fake.greet(30_000).await;
+    writeln!(input, "addauth digest ann:secret").expect("room");
+    let proof = conn.expect(OpCode::Auth).await;
+    conn.reply(xid::AUTH, 0, 0, &[]).await;
+    // The connection is lost, and the next server does not know the session any longer.
+    drop(conn);
+    let mut conn = fake.accept().await;
+    let hello = conn.hello().await;
+    assert_eq!(hello.request.session_id, client_fake::SESSION);
+    conn.welcome(0, 0).await;
+    let mut lines = tokio::task::spawn_blocking(move || {
+        wait_for(&mut lines, "state:Expired");
+        lines
+    })
+    .await
+    .expect("the end of the session");
+
+    writeln!(input, "get /x").expect("room");
+    let (mut conn, hello) = fake.greet(30_000).await;
+    assert_eq!(hello.request.session_id, 0);
+    assert_eq!(conn.expect(OpCode::Auth).await.body, proof.body);
+    conn.reply(xid::AUTH, 0, 0, &[]).await;
+    let request = conn.expect(OpCode::GetData).await;
+    let found = DataStat { data: Some("found".into()), stat: Stat::default() };
+    conn.reply(request.xid, 1, 0, &found.to_bytes()).await;
+    let ended = tokio::task::spawn_blocking(move || {
+        wait_for(&mut lines, "found");
+        drop(input);
+        shell.wait()
+    });
+    let end = conn.expect(OpCode::CloseSession).await;
+    conn.reply(end.xid, 2, 0, &[]).await;
+    assert!(ended.await.expect("no panic").expect("its end").success());
+}
+
 #[test]
 fn every_command_has_a_result_in_json() {
     let (_folder, server) = server();
@@ -160,6 +213,9 @@ fn every_command_has_a_result_in_json() {
             assert!(value.get(field).is_some(), "{line}: {result}");
         }
     }
+    let failure = fails(&address, &["get", "-q", "/a", "--json"]);
+    let failure: Value = serde_json::from_str(&failure).expect("JSON");
+    assert_eq!(failure["error"], "Usage");
     let failure = fails(&address, &["get", "/nowhere", "--json"]);
     let failure: Value = serde_json::from_str(&failure).expect("JSON");
     assert_eq!(failure["error"], "NoNode");

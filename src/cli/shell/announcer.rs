@@ -11,7 +11,16 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 /// Prints a text of whole lines, wherever the cursor is.
-pub(super) type Print = Box<dyn FnMut(String) + Send>;
+pub(super) type Print = Box<dyn FnMut(Kind, String) + Send>;
+
+/// What a text is, for those who do not print everything in one place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// An event, which belongs to the output.
+    Event,
+    /// A remark for people.
+    Note,
+}
 
 /// Tells what happens.
 pub(super) struct Announcer {
@@ -43,9 +52,9 @@ impl Announcer {
     /// Tells something that is no event.
     pub(super) fn note(&self, text: &str) {
         if self.json {
-            self.line(&json!({ "note": text }).to_string());
+            self.line(Kind::Note, &json!({ "note": text }).to_string());
         } else {
-            self.line(text);
+            self.line(Kind::Note, text);
         }
     }
 
@@ -124,17 +133,16 @@ impl Announcer {
         if self.json {
             let zxid = Some(zxid).filter(|zxid| *zxid >= 0).map(render::hex);
             let event = json!({ "event": kind, "path": path, "state": state, "zxid": zxid });
-            self.line(&event.to_string());
+            self.line(Kind::Event, &event.to_string());
         } else {
             let path = path.unwrap_or("null");
-            self.line(&format!(
-                "\nWATCHER::\n\nWatchedEvent state:{state} type:{kind} path:{path} zxid: {zxid}"
-            ));
+            let event = format!("WatchedEvent state:{state} type:{kind} path:{path} zxid: {zxid}");
+            self.line(Kind::Event, &format!("\nWATCHER::\n\n{event}"));
         }
     }
 
-    fn line(&self, text: &str) {
-        self.print.lock()(format!("{text}\n"));
+    fn line(&self, kind: Kind, text: &str) {
+        self.print.lock()(kind, format!("{text}\n"));
     }
 }
 

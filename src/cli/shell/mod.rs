@@ -128,7 +128,9 @@ impl Shell {
 
     /// Runs the command that the words are, and prints its result or failure. The exit code.
     async fn execute(&mut self, words: &[String]) -> u8 {
-        self.out.set_json(self.json);
+        // Also for what is wrong with the words themselves.
+        let mut before_operands = words.iter().take_while(|word| *word != "--");
+        self.out.set_json(self.json || before_operands.any(|word| word == "--json"));
         let mut result = self.dispatch(words).await;
         if result.is_ok() {
             result = self.out.flush().map_err(Failure::Output);

@@ -1,6 +1,6 @@
 //! A shell that reads lines: with a prompt and line editing on a terminal, without them elsewhere.
 
-use super::announcer::{Announcer, Print};
+use super::announcer::{Announcer, Kind, Print};
 use super::completion::Completion;
 use super::{Shell, words};
 use rustyline::config::{CompletionType, Config};
@@ -38,9 +38,12 @@ pub(super) fn run(runtime: &Runtime, shell: &mut Shell) -> u8 {
 
 /// Reads lines from a file, a pipe or another program.
 fn run_plain(runtime: &Runtime, shell: &mut Shell) -> u8 {
-    let print = |text: String| {
+    let print = |kind, text: String| {
         // Nobody is left to complain to.
-        let _ = io::stdout().write_all(text.as_bytes());
+        let _ = match kind {
+            Kind::Event => io::stdout().write_all(text.as_bytes()),
+            Kind::Note => io::stderr().write_all(text.as_bytes()),
+        };
     };
     if let Some(code) = begin(runtime, shell, Box::new(print)) {
         return code;
@@ -73,11 +76,11 @@ const INTERRUPTED: u8 = 130;
 /// Reads lines from a terminal.
 fn run_edited(runtime: &Runtime, shell: &mut Shell, mut editor: LineEditor) -> u8 {
     let print: Print = match editor.create_external_printer() {
-        Ok(mut printer) => Box::new(move |text| {
+        Ok(mut printer) => Box::new(move |_, text| {
             // Nobody is left to complain to.
             let _ = printer.print(text);
         }),
-        Err(_) => Box::new(|text| print!("{text}")),
+        Err(_) => Box::new(|_, text| print!("{text}")),
     };
     if let Some(code) = begin(runtime, shell, print) {
         return code;
