@@ -22,9 +22,11 @@ async fn nobody() -> String {
 #[tokio::test]
 async fn what_was_tried_is_told_for_each_server() {
     let (one, two) = (nobody().await, nobody().await);
-    let options = Options { connect_timeout: Duration::from_millis(500), ..Options::default() };
-    let client = Client::begin(&format!("{one},{two}"), options).expect("a client");
-    assert_eq!(client.ready().await, Err(ClientError::NotConnected));
+    let servers = format!("{one},{two}");
+    let client = Client::begin(&servers, Options::default()).expect("a client");
+    while client.attempts().servers.len() < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     let attempts = client.attempts();
     let mut tried: Vec<_> = attempts.servers.iter().map(|attempt| &attempt.server).collect();
     tried.sort();
@@ -35,12 +37,21 @@ async fn what_was_tried_is_told_for_each_server() {
     assert!(attempts.servers.iter().all(|attempt| attempt.count > 0 && attempt.error == refused));
     let text = attempts.to_string();
     assert!(text.starts_with("tried ") && text.contains("(connection refused)"), "{text}");
+    client.abandon();
+}
+
+#[tokio::test]
+async fn whoever_has_waited_too_long_has_no_client() {
+    let options = Options { connect_timeout: Duration::from_millis(1), ..Options::default() };
+    let client = Client::begin(&nobody().await, options).expect("a client");
+    assert_eq!(client.ready().await, Err(ClientError::NotConnected));
+    assert_eq!(client.get("/").await, Err(ClientError::Closed));
 }
 
 #[tokio::test]
 async fn a_name_without_an_address_is_called_so() {
-    let options = Options { connect_timeout: Duration::from_secs(20), ..Options::default() };
-    let client = Client::begin("no-such-name.invalid:2181", options).expect("a client");
+    let servers = "no-such-name.invalid:2181";
+    let client = Client::begin(servers, Options::default()).expect("a client");
     while client.attempts().servers.is_empty() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

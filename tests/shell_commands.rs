@@ -57,10 +57,10 @@ fn nobody() -> String {
 #[test]
 fn without_a_server_it_says_what_it_tried_and_for_how_long() {
     let address = nobody();
-    let err = fails(&address, &["-timeout", "300", "get", "/x"]);
+    let err = fails(&address, &["-timeout", "3000", "get", "/x"]);
     let tried = format!("cannot connect: tried {address} (connection refused)");
     assert!(err.starts_with(&tried) && err.contains(" s; nothing was sent"), "{err}");
-    let err = fails(&address, &["-timeout", "300", "--json", "get", "/x"]);
+    let err = fails(&address, &["-timeout", "3000", "--json", "get", "/x"]);
     let failure: Value = serde_json::from_str(&err).expect("JSON");
     assert_eq!(failure["error"], "NotConnected");
 }

@@ -46,6 +46,7 @@ use command::{Asked, Call, Interrupt};
 use failure::Failure;
 use output::Output;
 use session::Session;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 /// What all commands share.
@@ -68,7 +69,8 @@ pub(in crate::cli) struct Shell {
 pub(in crate::cli) fn run(arguments: &ShellArguments) -> ExitCode {
     let code = match arguments.read() {
         Ok(Wish::Help(text)) => {
-            println!("{text}");
+            // Whoever reads only the beginning has read enough.
+            let _ = writeln!(io::stdout(), "{text}");
             0
         }
         Ok(Wish::Run(settings)) => run_with(settings),
@@ -97,7 +99,7 @@ fn run_with(settings: Settings) -> u8 {
         }
     };
     if settings.as_zkcli {
-        println!("Connecting to {}", settings.servers);
+        let _ = writeln!(io::stdout(), "Connecting to {}", settings.servers);
     }
     let mut shell = Shell::new(settings);
     let code = if words.is_empty() {
@@ -153,7 +155,10 @@ impl Shell {
         let Some((name, rest)) = words.split_first() else { return Ok(()) };
         let command = table::find(name)?;
         match command.parse(rest)? {
-            Asked::Help(command) => Ok(self.out.line(command.help())?),
+            Asked::Help(command) => {
+                self.out.set_json(false);
+                Ok(self.out.line(command.help())?)
+            }
             Asked::Call(call) => self.call(call).await,
         }
     }
