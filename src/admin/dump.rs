@@ -22,6 +22,9 @@ pub(super) struct Connection {
 pub(super) struct Dump {
     /// What is known of the sessions.
     pub(super) sessions: SessionsShown,
+    /// If there may be sessions that only this server knows (ZK: `LocalSessionTracker`): those that
+    /// end if nothing is heard of them, by the time.
+    pub(super) locals: Option<BTreeMap<i64, Vec<SessionId>>>,
     /// Sessions with ephemeral nodes, and the paths of those.
     pub(super) ephemerals: Vec<(SessionId, Vec<String>)>,
     /// Connections by the time at which they end if nothing is heard of them.
@@ -47,10 +50,15 @@ impl Dump {
     /// The text of the word.
     pub(super) fn text(&self) -> String {
         let mut text = "SessionTracker dump:\n".to_owned();
+        let id = |session: &SessionId| format!("0x{:x}", session.0);
+        if let Some(locals) = &self.locals {
+            sets(&mut text, "Local Session", locals, id);
+        }
         match &self.sessions {
-            SessionsShown::ByEnd(sessions) => {
-                sets(&mut text, "Session", sessions, |session| format!("0x{:x}", session.0));
+            SessionsShown::ByEnd(sessions) if self.locals.is_some() => {
+                sets(&mut text, "Global Session", sessions, id);
             }
+            SessionsShown::ByEnd(sessions) => sets(&mut text, "Session", sessions, id),
             SessionsShown::Timeouts(sessions) => {
                 let _ = writeln!(text, "Global Sessions({}):", sessions.len());
                 for (session, timeout_ms) in sessions {
@@ -94,42 +102,58 @@ impl Shared {
     /// What there is now. Whoever learns from a leader does not know when sessions expire.
     pub(super) fn dump(&self, learns: bool) -> Dump {
         let now = self.clock.now();
-        let (buckets, timeouts) = self.with_sessions(|sessions| {
-            let timeouts = |(id, session): (SessionId, &Session)| (id, session.timeout_ms);
-            (sessions.buckets(), sessions.iter().map(timeouts).collect())
-        });
+        let timeout = |(id, session): (SessionId, &Session)| (id, session.timeout_ms);
+        let (mut buckets, timeouts): (_, Vec<_>) =
+            self.with_sessions(|it| (it.buckets(), it.iter().map(timeout).collect()));
+        let (local_buckets, local_timeouts): (Vec<_>, Vec<_>) =
+            self.with_local_sessions(|it| (it.buckets(), it.iter().map(timeout).collect()));
+        if learns {
+            buckets.clear();
+        }
         let ephemerals = {
             let tree = self.tree.read();
             let owners = tree.ephemeral_owners().into_iter();
             owners.map(|owner| (owner, tree.ephemerals(owner))).collect()
         };
-        let connections = self.connections_by_end(now, &buckets);
+        let all = buckets.iter().chain(&local_buckets);
+        let ends = all.flat_map(|(due, ids)| ids.iter().map(|id| (*id, *due))).collect();
+        let all = timeouts.iter().chain(&local_timeouts);
+        let connections = self.connections_by_end(now, &ends, &all.copied().collect());
+        let by_end = |buckets: Vec<(Moment, _)>| {
+            buckets.into_iter().map(|(due, ids)| (wall_of(now, due), ids)).collect()
+        };
         let sessions = if learns {
             SessionsShown::Timeouts(timeouts)
         } else {
-            let by_end = buckets.into_iter().map(|(due, ids)| (wall_of(now, due), ids));
-            SessionsShown::ByEnd(by_end.collect())
+            SessionsShown::ByEnd(by_end(buckets))
         };
-        Dump { sessions, ephemerals, connections }
+        let locals = self.config.quorum.local_sessions.then(|| by_end(local_buckets));
+        Dump { sessions, locals, ephemerals, connections }
     }
 
-    /// A connection ends with its session, or for lack of one.
+    /// A connection ends with its session, or for lack of one. Where nobody here knows when the
+    /// session ends, it does so a timeout after its last reply.
     fn connections_by_end(
         &self,
         now: Now,
-        buckets: &[(Moment, Vec<SessionId>)],
+        ends: &HashMap<SessionId, Moment>,
+        timeouts: &HashMap<SessionId, i32>,
     ) -> BTreeMap<i64, Vec<Connection>> {
-        let ends: HashMap<SessionId, Moment> =
-            buckets.iter().flat_map(|(due, ids)| ids.iter().map(|id| (*id, *due))).collect();
         let patience = self.config.limits.sessionless_timeout_ms;
         let mut connections: BTreeMap<i64, Vec<Connection>> = BTreeMap::new();
         for conn in self.conns.all() {
             let session = conn.session.load(Relaxed);
+            let id = SessionId(session);
             let end = if session == 0 {
                 conn.since_wall.saturating_add(patience.into())
+            } else if let Some(due) = ends.get(&id) {
+                wall_of(now, *due)
+            } else if let Some(timeout_ms) = timeouts.get(&id) {
+                let heard = wall_of(now, Moment(conn.stats.last_response.load(Relaxed)));
+                heard.max(conn.since_wall).saturating_add((*timeout_ms).into())
             } else {
                 // One that is closing ends now.
-                ends.get(&SessionId(session)).map_or(now.wall, |due| wall_of(now, *due))
+                now.wall
             };
             let connection = Connection { remote: conn.remote, session };
             connections.entry(end).or_default().push(connection);
@@ -162,6 +186,7 @@ mod tests {
             sessions: SessionsShown::ByEnd(
                 [(second(60), vec![one]), (second(70), vec![other])].into(),
             ),
+            locals: None,
             ephemerals: vec![(one, paths)],
             connections: [
                 (second(66), vec![connection(56554, 0), connection(56508, one.0)]),
@@ -180,6 +205,23 @@ mod tests {
         let expected = "SessionTracker dump:\nGlobal Sessions(2):\n0x1000012727940\t10000ms\n\
                         0x200001272be10\t4000ms\nephemeral nodes dump:\n";
         assert!(dump.text().starts_with(expected), "{}", dump.text());
+    }
+
+    #[test]
+    fn sessions_that_only_this_server_knows_come_first() {
+        let locals = [(1_795_613_160_000, vec![SessionId(0x0001_0000_1272_7940)])].into();
+        let learner = Dump {
+            sessions: SessionsShown::Timeouts(Vec::new()),
+            locals: Some(locals),
+            ..Dump::default()
+        };
+        let text = learner.text();
+        let expected = "SessionTracker dump:\nLocal Session Sets (1)/(1):\n1 expire at ";
+        assert!(text.starts_with(expected), "{text}");
+        assert!(text.contains(":\n\t0x1000012727940\nGlobal Sessions(0):\n"), "{text}");
+        let leader = Dump { locals: Some(BTreeMap::new()), ..Dump::default() };
+        let expected = "Local Session Sets (0)/(0):\nGlobal Session Sets (0)/(0):\n";
+        assert!(leader.text().contains(expected), "{}", leader.text());
     }
 
     #[test]

@@ -111,13 +111,13 @@ impl Shared {
         if let Some(leader) = self.observed() {
             figures.count("observer_master_id", leader);
         }
-        if let Some(Learners { all, synced_followers, synced_observers }) = standing.learners {
+        if let Some(learners) = standing.learners {
+            let Learners { all, synced_followers, synced_observers, pending_syncs } = learners;
             figures.count("learners", all);
             figures.count("synced_followers", synced_followers);
             figures.count("synced_non_voting_followers", 0);
             figures.count("synced_observers", synced_observers);
-            // A learner's sync waits in its own place among what is sent to that learner.
-            figures.count("pending_syncs", 0);
+            figures.count("pending_syncs", pending_syncs);
             let since = Moment(self.stats.serving_since.load(Relaxed));
             figures.count("leader_uptime", self.clock.moment().since(since));
             figures.leadership(&self.learner_ids(), self.stats.proposal_sizes());
@@ -132,7 +132,7 @@ impl Shared {
         figures.counter("packets_received", &self.stats.received);
         figures.counter("packets_sent", &self.stats.sent);
         figures.count("num_alive_connections", self.conns.len());
-        figures.count("outstanding_requests", self.outstanding());
+        figures.count("outstanding_requests", self.waiting());
         figures.count("uptime", self.clock.moment().0);
         figures.count("global_sessions", self.with_sessions(Sessions::len));
         figures.count("local_sessions", self.local_sessions());

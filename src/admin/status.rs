@@ -64,7 +64,7 @@ impl Shared {
             received: self.stats.received.load(Relaxed),
             sent: self.stats.sent.load(Relaxed),
             connections: self.conns.len(),
-            outstanding: self.outstanding(),
+            outstanding: self.waiting(),
             zxid,
             mode: standing.mode,
             nodes,

@@ -16,6 +16,7 @@ mod exit {
     pub(super) const UNEXPECTED: u8 = 1;
     pub(super) const INVALID_INVOCATION: u8 = 2;
     pub(super) const DATA_DIR: u8 = 3;
+    pub(super) const QUORUM_PORT: u8 = 14;
 }
 
 /// Arguments of `zabra server`.
@@ -108,6 +109,7 @@ pub(super) fn run(arguments: &ServerArguments) -> ExitCode {
             match error {
                 ServerError::Config(_) => exit::INVALID_INVOCATION,
                 ServerError::Data(_) => exit::DATA_DIR,
+                ServerError::QuorumPort(_) => exit::QUORUM_PORT,
                 ServerError::Bind { .. } | ServerError::Thread(_) | ServerError::Stopped(_) => {
                     exit::UNEXPECTED
                 }

@@ -141,7 +141,7 @@ const KEYS: &[Row] = &[
     unused("snapCount", NO_SNAPSHOTS),
     unused("snapSizeLimitInKb", NO_SNAPSHOTS),
     unused("txnLogSizeLimitInKb", LOG),
-    unused("commitLogCount", LOG),
+    property("commitLogCount"),
     property("snapshotSizeFactor"),
     unused("snapshot.compression.method", NO_SNAPSHOTS),
     unused("serializeLastProcessedZxid.enabled", NO_SNAPSHOTS),

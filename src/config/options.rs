@@ -358,6 +358,8 @@ pub struct Quorum {
     pub max_snapshot_syncs: u32,
     /// `leader.maxConcurrentDiffSyncs`, 100.
     pub max_diff_syncs: u32,
+    /// `commitLogCount`, 500, and no less.
+    pub commit_log_count: u32,
     /// `forceSnapshotSync`, false.
     pub force_snapshot_sync: bool,
     /// `snapshotSizeFactor`, in thousandths: a learner is sent the log rather than the tree if that

@@ -377,6 +377,7 @@ pub(super) fn quorum(settings: &mut Settings) -> Quorum {
         bind_retries: limit(settings, "electionPortBindRetry", 3, "attempts"),
         max_snapshot_syncs: settings.number("leader.maxConcurrentSnapSyncs", 10, 1, "followers"),
         max_diff_syncs: settings.number("leader.maxConcurrentDiffSyncs", 100, 1, "followers"),
+        commit_log_count: commit_log_count(settings),
         force_snapshot_sync: settings.boolean("forceSnapshotSync", false),
         snapshot_size_permille: settings.permille("snapshotSizeFactor", 1000),
     }
@@ -407,6 +408,18 @@ fn quorum_security(settings: &mut Settings) -> QuorumSecurity {
         }
     }
     security
+}
+
+/// Less than the default counts as the default, as in ZooKeeper.
+fn commit_log_count(settings: &mut Settings) -> u32 {
+    const LEAST: u32 = 500;
+    let count = settings.number("commitLogCount", LEAST, 0, "transactions");
+    if count < LEAST
+        && let Some(setting) = settings.get("commitLogCount")
+    {
+        settings.note(&setting, "counts as 500, which is the least");
+    }
+    count.max(LEAST)
 }
 
 fn quorum_timing(settings: &mut Settings) -> QuorumTiming {

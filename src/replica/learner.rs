@@ -63,6 +63,11 @@ impl Errands {
         self.opening.remove(&session)
     }
 
+    /// How many connections wait for their session to begin.
+    pub(super) fn opening(&self) -> usize {
+        self.opening.len()
+    }
+
     /// A connection is gone. What it asked for is still answered.
     pub(super) fn forget(&mut self, conn: ConnId) {
         for revalidation in &mut self.revalidations {

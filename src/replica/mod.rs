@@ -365,10 +365,18 @@ impl Replica {
         self.zab.status()
     }
 
-    /// How many requests have not been answered yet.
+    /// How many transactions have not been applied yet.
     #[must_use]
     pub fn outstanding(&self) -> usize {
         self.proposals.len()
+    }
+
+    /// How many requests of this server's own clients have not been answered yet (ZK:
+    /// `ZooKeeperServer.getInProcess`).
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        let waiting: usize = self.clients.values().map(|client| client.waiting.len()).sum();
+        waiting + self.errands.opening()
     }
 
     /// The sessions, for the commands that show them.

@@ -132,6 +132,7 @@ impl Shared {
                     Effect::Quorum(Action::SaveEpochs(epochs)) => {
                         disk.order(Order::SaveEpochs(epochs));
                     }
+                    Effect::Quorum(Action::Stop(why)) => self.stop.fail(why.to_string()),
                     Effect::Quorum(action) => self.quorum.act(action, written),
                     Effect::Reply(id, frame) => {
                         to_conn(find, woken, id, |conn| self.reply(conn, &frame, now.mono));

@@ -39,6 +39,7 @@ use crate::store::{Loaded, RocksStore};
 use crate::tree::Tree;
 use crate::types::{Moment, ServerId, SessionId};
 use crate::watch::Watches;
+use crate::zab::Fatal;
 use checkpoints::CheckpointQueue;
 use clock::Clock;
 pub(crate) use conns::Conn;
@@ -87,6 +88,9 @@ pub enum ServerError {
         /// Why not.
         error: std::io::Error,
     },
+    /// A port for the other servers cannot be had.
+    #[error("{0}")]
+    QuorumPort(String),
     /// A thread cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
@@ -147,6 +151,11 @@ impl Shared {
         self.look(|replica| look(replica.sessions()))
     }
 
+    /// Looks at the sessions that only this server knows.
+    pub(crate) fn with_local_sessions<R>(&self, look: impl FnOnce(&Sessions) -> R) -> R {
+        self.look(|replica| look(replica.local_sessions()))
+    }
+
     /// How many sessions are known to this server alone.
     pub(crate) fn local_sessions(&self) -> usize {
         self.look(|replica| replica.local_sessions().len())
@@ -165,15 +174,15 @@ impl Shared {
         found
     }
 
-    /// How many writes are in work.
-    pub(crate) fn outstanding(&self) -> usize {
-        self.outstanding.load(Relaxed)
+    /// How many requests of clients have not been answered.
+    pub(crate) fn waiting(&self) -> usize {
+        self.look(Replica::waiting)
     }
 
     /// Whether there are more requests in work than the configuration likes.
     fn is_busy(&self) -> bool {
         let limit = self.options.outstanding_limit;
-        limit > 0 && self.outstanding() > limit
+        limit > 0 && self.outstanding.load(Relaxed) > limit
     }
 
     /// Whether clients are turned away, whatever they want.
@@ -232,6 +241,11 @@ impl Server {
         let store = Arc::new(setup::open_store(&config)?);
         let started = Instant::now();
         let (recovered, loaded) = setup::load(&config, &*store)?;
+        if let Some(ensemble) = &config.ensemble
+            && options::was_reconfigured(&recovered.tree, &recovered.tail, ensemble)
+        {
+            return Err(ServerError::Config(Fatal::Outdated.to_string()));
+        }
         let startup_ms = millis_since(started);
         let listener = listen::bind(&endpoint, &config.client)
             .map_err(|error| ServerError::Bind { endpoint: endpoint.clone(), error })?;
@@ -299,7 +313,7 @@ impl Server {
             [log, apply, threads.checkpoint.join()].iter().all(Result::is_ok)
         });
         let clean = joined.await.unwrap_or(false);
-        shared.stop.reason().map_err(ServerError::Stopped)?;
+        shared.stop.reason()?;
         if clean { Ok(()) } else { Err(ServerError::Stopped("a thread has panicked".to_owned())) }
     }
 }

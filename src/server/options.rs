@@ -5,9 +5,10 @@ use crate::config::{Config, Containers, Ensemble, Limits, TreeSettings};
 use crate::prep::PrepOptions;
 use crate::replica::{LocalSessions, ReaperOptions, ReplicaOptions};
 use crate::store::Durability;
-use crate::tree::{Tree, TreeOptions};
+use crate::tree::{CONFIG_PATH, NodeRef, Transaction, Tree, TreeOptions, Txn};
 use crate::types::{ExtendedTypes, ServerId, Zxid};
 use crate::zab::{self, PeerOptions};
+use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -15,9 +16,6 @@ use std::time::Duration;
 const STANDALONE_ID: ServerId = ServerId(1);
 /// How many watches one connection may have; ZooKeeper knows no bound, and a client needs one.
 const MAX_WATCHES: usize = 1_000_000;
-/// Decided transactions that are kept in memory for learners that come back (ZK:
-/// `ZKDatabase.DEFAULT_COMMIT_LOG_COUNT`).
-const COMMIT_LOG_COUNT: usize = 500;
 /// Bytes that a packet may have beyond `jute.maxbuffer` in any of its parts, at least (ZK:
 /// `BinaryInputArchive.extraMaxBuffer`, which is as much as `jute.maxbuffer` unless set).
 const MIN_EXTRA: u32 = 1024;
@@ -121,7 +119,10 @@ pub(crate) fn peer(config: &Config, ensemble: &Ensemble) -> PeerOptions {
         init_limit: quorum.init_limit.into(),
         sync_limit: quorum.sync_limit.into(),
         connect_limit: quorum.connect_limit.into(),
-        commit_log_count: COMMIT_LOG_COUNT,
+        commit_log_count: quorum.commit_log_count as usize,
+        max_snapshot_syncs: quorum.max_snapshot_syncs as usize,
+        max_diff_syncs: quorum.max_diff_syncs as usize,
+        epoch_wait_ms: timing.epoch_wait_ms.map(u64::from),
         force_snapshot: quorum.force_snapshot_sync,
         notification_ms: (timing.min_notification_ms.into(), timing.max_notification_ms.into()),
     }
@@ -147,10 +148,27 @@ fn members(ensemble: &Ensemble) -> zab::Ensemble {
     zab::Ensemble::hierarchical(groups, weights, ids(false))
 }
 
-/// Shows the ensemble in a tree as this server knows it.
+/// Shows the ensemble in a tree as this server knows it, unless a reconfig has changed it since.
 pub(crate) fn set_config(tree: &mut Tree, ensemble: &Ensemble, wall: i64) {
+    if was_reconfigured(tree, &[], ensemble) {
+        return;
+    }
     let membership = &ensemble.membership;
     tree.set_config(membership.to_string().as_bytes(), Zxid(membership.version), wall);
+}
+
+/// Whether a tree or the log behind it shows that a reconfig has given the ensemble other members
+/// than this server knows.
+pub(crate) fn was_reconfigured(tree: &Tree, tail: &[(Zxid, Bytes)], ensemble: &Ensemble) -> bool {
+    let members = members(ensemble);
+    let shown = tree.node(CONFIG_PATH).and_then(NodeRef::data);
+    let mut logged =
+        tail.iter().filter_map(|(_, entry)| Transaction::from_bytes(entry.clone()).ok());
+    shown.is_some_and(|shown| members.was_changed_in(shown))
+        || logged.any(|txn| match txn.body {
+            Txn::Reconfig(body) => body.data.is_some_and(|text| members.was_changed_in(&text)),
+            _ => false,
+        })
 }
 
 fn local_sessions(config: &Config) -> LocalSessions {

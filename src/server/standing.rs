@@ -2,7 +2,7 @@
 
 use super::Shared;
 use crate::replica::Replica;
-use crate::zab::{LearnerStatus, Role, Status};
+use crate::zab::{Role, Status};
 
 /// What a server is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub(crate) struct Learners {
     pub(crate) synced_followers: usize,
     /// Those that do not vote and have caught up.
     pub(crate) synced_observers: usize,
+    /// Transactions on whose decision their clients' syncs wait.
+    pub(crate) pending_syncs: usize,
 }
 
 impl Standing {
@@ -46,7 +48,7 @@ impl Standing {
             Role::Observing(_) => ("observer", "observing - broadcast"),
         };
         let leads = status.role == Role::Leading;
-        let learners = leads.then(|| Learners::of(&status.learners));
+        let learners = leads.then(|| Learners::of(status));
         Self { mode, detail, serving: status.serving, read_only: false, learners }
     }
 
@@ -57,12 +59,14 @@ impl Standing {
 }
 
 impl Learners {
-    fn of(learners: &[LearnerStatus]) -> Self {
+    fn of(status: &Status) -> Self {
+        let learners = &status.learners;
         let synced = |votes: bool| learners.iter().filter(move |it| it.synced && it.votes == votes);
         Self {
             all: learners.len(),
             synced_followers: synced(true).count(),
             synced_observers: synced(false).count(),
+            pending_syncs: status.pending_syncs,
         }
     }
 }
@@ -108,6 +112,7 @@ mod tests {
             last_logged: Zxid(0),
             committed: Zxid(0),
             learners: Vec::new(),
+            pending_syncs: 0,
             election_ms: None,
         }
     }

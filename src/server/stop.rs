@@ -1,28 +1,45 @@
 //! The switch that ends the server, and why it was thrown.
 
+use super::ServerError;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 /// Thrown once; the first reason counts.
 #[derive(Debug, Default)]
 pub(crate) struct Stop {
-    reason: Mutex<Option<Result<(), String>>>,
+    reason: Mutex<Option<Reason>>,
     thrown: Notify,
+}
+
+#[derive(Clone, Debug)]
+enum Reason {
+    /// The operator wishes it.
+    Wish,
+    /// It cannot go on.
+    Failure(String),
+    /// It cannot listen to other servers.
+    NoPort(String),
 }
 
 impl Stop {
     /// Ends the server as the operator wishes.
     pub(crate) fn finish(&self) {
-        self.throw(Ok(()));
+        self.throw(Reason::Wish);
     }
 
     /// Ends the server because it cannot go on.
     pub(crate) fn fail(&self, why: String) {
         tracing::error!("stopping: {why}");
-        self.throw(Err(why));
+        self.throw(Reason::Failure(why));
     }
 
-    fn throw(&self, reason: Result<(), String>) {
+    /// Ends the server because other servers cannot reach it.
+    pub(crate) fn no_port(&self, why: String) {
+        tracing::error!("stopping: {why}");
+        self.throw(Reason::NoPort(why));
+    }
+
+    fn throw(&self, reason: Reason) {
         self.reason.lock().get_or_insert(reason);
         self.thrown.notify_one();
     }
@@ -35,7 +52,11 @@ impl Stop {
     }
 
     /// Why the server ends; fine if it was not thrown.
-    pub(crate) fn reason(&self) -> Result<(), String> {
-        self.reason.lock().clone().unwrap_or(Ok(()))
+    pub(crate) fn reason(&self) -> Result<(), ServerError> {
+        match self.reason.lock().clone() {
+            None | Some(Reason::Wish) => Ok(()),
+            Some(Reason::Failure(why)) => Err(ServerError::Stopped(why)),
+            Some(Reason::NoPort(why)) => Err(ServerError::QuorumPort(why)),
+        }
     }
 }

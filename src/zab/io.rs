@@ -87,6 +87,19 @@ pub enum Action {
     ReceiveSnapshot(LinkId, Zxid),
     /// Tell the operator.
     Report(Report),
+    /// End this server, which cannot go on.
+    Stop(Fatal),
+}
+
+/// Why a server has to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fatal {
+    /// It would look for a leader among members that are none any more.
+    #[error(
+        "the ensemble's members were changed by a reconfig, which this server cannot follow. Put \
+         the servers that /zookeeper/config shows into its configuration and start it again"
+    )]
+    Outdated,
 }
 
 /// What an operator wants to know.
@@ -101,15 +114,22 @@ pub enum Report {
     /// Another server has been elected.
     #[error("server {0} was elected, after {1} ms; the log here ends with {2}")]
     Found(ServerId, u64, Zxid),
-    /// Clients are served.
-    #[error("serving in epoch {0}, {1} ms after the last leader was lost")]
-    Serving(Epoch, u64),
+    /// Clients are served, so many milliseconds after what began the search for a leader.
+    #[error("serving in epoch {0}, {1} ms after {2}")]
+    Serving(Epoch, u64, &'static str),
     /// How the leader brings this server up to date.
     #[error("synchronising by {0} from {1}, the log here ends with {2}")]
     Synchronising(&'static str, Zxid, Zxid),
     /// A message of an election makes no sense.
     #[error("server {0} sent a notification that cannot be read: {1}")]
     BadNotification(ServerId, String),
+    /// The members of the ensemble have changed.
+    #[error(
+        "the ensemble's members were changed by a reconfig, as of {0}; this server does not know \
+         them and will end when it loses its leader. Put the servers that /zookeeper/config shows \
+         into its configuration and start it again"
+    )]
+    Reconfigured(Zxid),
     /// A leader repeated itself, which is harmless.
     #[error("the leader sent {0} again")]
     Repeated(Zxid),
@@ -162,6 +182,9 @@ pub enum LinkError {
     /// It has not acknowledged a proposal for so many milliseconds.
     #[error("a proposal has waited {0} ms for its acknowledgement")]
     Slow(u64),
+    /// Too many learners are being brought up to date.
+    #[error("{0} learners are being brought up to date already; an observer has to wait")]
+    Busy(usize),
     /// While it was being brought up to date, the log was trimmed behind what it had.
     #[error("it fell behind what is left of the log")]
     TooSlow,

@@ -297,13 +297,18 @@ impl Learner {
         let zxid = Zxid(packet.zxid);
         match packet.kind {
             packet::PROPOSAL => proposed(zxid, packet.data, core, out),
-            packet::COMMIT | packet::COMMIT_AND_ACTIVATE => self.decided_while_syncing(zxid, core),
+            packet::COMMIT => self.decided_while_syncing(zxid, core),
+            packet::COMMIT_AND_ACTIVATE => {
+                reconfigured(zxid, core, out);
+                self.decided_while_syncing(zxid, core)
+            }
             packet::INFORM => {
                 proposed(zxid, packet.data, core, out)?;
                 self.decided_while_syncing(zxid, core)
             }
             packet::INFORM_AND_ACTIVATE => {
                 proposed(zxid, without_leader(packet.data), core, out)?;
+                reconfigured(zxid, core, out);
                 self.decided_while_syncing(zxid, core)
             }
             packet::NEW_LEADER if self.stage == Stage::Syncing => {
@@ -313,6 +318,10 @@ impl Learner {
                         zxid.epoch(),
                         self.epoch
                     )));
+                }
+                let config = packet.data.unwrap_or_default();
+                if core.options.ensemble.was_changed_in(&config) {
+                    reconfigured(zxid, core, out);
                 }
                 self.stage = Stage::Storing(core.journal.last());
                 self.enter(core, out);
@@ -386,13 +395,18 @@ fn take(
     let zxid = Zxid(packet.zxid);
     match packet.kind {
         packet::PROPOSAL => proposed(zxid, packet.data, core, out),
-        packet::COMMIT | packet::COMMIT_AND_ACTIVATE => committed(zxid, core),
+        packet::COMMIT => committed(zxid, core),
+        packet::COMMIT_AND_ACTIVATE => {
+            reconfigured(zxid, core, out);
+            committed(zxid, core)
+        }
         packet::INFORM => {
             proposed(zxid, packet.data, core, out)?;
             committed(zxid, core)
         }
         packet::INFORM_AND_ACTIVATE => {
             proposed(zxid, without_leader(packet.data), core, out)?;
+            reconfigured(zxid, core, out);
             committed(zxid, core)
         }
         packet::PING | packet::SYNC | packet::REVALIDATE => {
@@ -402,6 +416,14 @@ fn take(
         // ZooKeeper's learners take no notice of it either.
         packet::UP_TO_DATE => Ok(()),
         kind => Err(packet::unexpected(kind, "behind UPTODATE")),
+    }
+}
+
+/// The members of the ensemble are others now. The leader counts its followers rightly, whatever
+/// they think; but this server must not vote any more.
+fn reconfigured(zxid: Zxid, core: &mut Core, out: &mut Vec<Output>) {
+    if !std::mem::replace(&mut core.outdated, true) {
+        out.push(Output::Do(Action::Report(Report::Reconfigured(zxid))));
     }
 }
 

@@ -5,8 +5,8 @@ use super::journal::Journal;
 use super::leader::Leader;
 use super::learner::Learner;
 use super::{
-    Action, Epochs, Event, Found, Input, LinkError, Output, PeerOptions, PeerState, Report, Role,
-    Status,
+    Action, Epochs, Event, Fatal, Found, Input, LinkError, Output, PeerOptions, PeerState, Report,
+    Role, Status,
 };
 use crate::types::{Epoch, LinkId, Moment, ServerId, Zxid};
 use bytes::Bytes;
@@ -27,6 +27,9 @@ pub(super) struct Core {
     pub(super) promised_elsewhere: Epoch,
     pub(super) journal: Journal,
     pub(super) now: Moment,
+    /// The members of the ensemble were changed by a reconfig: this server knows only those of its
+    /// configuration.
+    pub(super) outdated: bool,
 }
 
 impl Core {
@@ -75,6 +78,8 @@ pub(super) struct Member {
     held: BTreeMap<LinkId, Held>,
     /// Clients are served.
     serving: bool,
+    /// They have been served since the start.
+    was_led: bool,
     looking_since: Moment,
     /// How long the last election took, in milliseconds.
     election_ms: Option<u64>,
@@ -97,6 +102,7 @@ impl Member {
                 options,
                 epochs,
                 saving: None,
+                outdated: false,
                 promised_elsewhere: Epoch(0),
                 journal,
                 now,
@@ -105,6 +111,7 @@ impl Member {
             state: State::Looking { begun: false },
             held: BTreeMap::new(),
             serving: false,
+            was_led: false,
             looking_since: now,
             election_ms: None,
             votes: Vec::new(),
@@ -165,6 +172,9 @@ impl Member {
             out.push(Output::Do(Action::Report(Report::Looking(why))));
             self.state = State::Looking { begun: false };
             self.looking_since = self.core.now;
+            if self.core.outdated {
+                out.push(Output::Do(Action::Stop(Fatal::Outdated)));
+            }
             if std::mem::take(&mut self.serving) {
                 out.push(Output::Tell(Event::Halted));
             }
@@ -175,7 +185,11 @@ impl Member {
 
     fn begin_election(&mut self, out: &mut Vec<Output>) {
         let State::Looking { begun } = &mut self.state else { return };
-        if *begun || !self.core.journal.is_durable() || self.core.saving.is_some() {
+        // Votes of and for members that are none any more could make a second leader.
+        if *begun || self.core.outdated {
+            return;
+        }
+        if !self.core.journal.is_durable() || self.core.saving.is_some() {
             return;
         }
         *begun = true;
@@ -190,6 +204,11 @@ impl Member {
     }
 
     fn notified(&mut self, from: ServerId, message: Bytes, out: &mut Vec<Output>) {
+        if let State::Leading(leader) = &mut self.state
+            && self.election.is_deserted_by(from, &message)
+        {
+            leader.deserted(&self.core);
+        }
         let outcome = self.election.notified(from, message, self.core.now, &mut self.votes);
         self.send_votes(out);
         match outcome {
@@ -315,7 +334,9 @@ impl Member {
         if !std::mem::replace(&mut self.serving, true) {
             self.election.established(state, epoch);
             let took_ms = self.core.now.since(self.looking_since);
-            out.push(Output::Do(Action::Report(Report::Serving(epoch, took_ms))));
+            let since = if self.was_led { "the last leader was lost" } else { "the start" };
+            self.was_led = true;
+            out.push(Output::Do(Action::Report(Report::Serving(epoch, took_ms, since))));
         }
     }
 
@@ -355,6 +376,10 @@ impl Member {
     }
 
     pub(super) fn status(&self) -> Status {
+        let pending_syncs = match &self.state {
+            State::Leading(leader) => leader.pending_syncs(),
+            State::Looking { .. } | State::Learning(_) => 0,
+        };
         let (role, learners) = match &self.state {
             State::Looking { .. } => (Role::Looking, Vec::new()),
             State::Leading(leader) => (Role::Leading, leader.learners(&self.core)),
@@ -370,6 +395,7 @@ impl Member {
             last_logged: self.core.journal.last(),
             committed: self.core.journal.committed(),
             learners,
+            pending_syncs,
             election_ms: self.election_ms,
         }
     }

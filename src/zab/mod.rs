@@ -34,7 +34,7 @@ mod quorum;
 mod tests;
 
 pub use election::{Election, ElectionOptions, Outcome, Vote};
-pub use io::{Action, Epochs, Event, Input, LinkError, Output, Report, Serving};
+pub use io::{Action, Epochs, Event, Fatal, Input, LinkError, Output, Report, Serving};
 pub use notification::{Notification, NotificationError, PeerState};
 pub use peer::{Found, LearnerStatus, Peer, PeerOptions, Role, Status};
 pub use quorum::Ensemble;

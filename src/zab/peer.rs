@@ -26,6 +26,15 @@ pub struct PeerOptions {
     /// Decided transactions that are kept in memory for learners that come back
     /// (`zookeeper.commitLogCount`).
     pub commit_log_count: usize,
+    /// An observer is turned away while so many learners, followers included, are being sent a
+    /// snapshot (`zookeeper.leader.maxConcurrentSnapSyncs`).
+    pub max_snapshot_syncs: usize,
+    /// The same for the log (`zookeeper.leader.maxConcurrentDiffSyncs`).
+    pub max_diff_syncs: usize,
+    /// A leader that has not been followed by a quorum for so many milliseconds gives up as soon as
+    /// one of its voters looks for a leader again (`zookeeper.leader.maxTimeToWaitForEpoch`);
+    /// without this it waits for `initLimit`.
+    pub epoch_wait_ms: Option<u64>,
     /// A learner always gets a snapshot (`zookeeper.forceSnapshotSync`).
     pub force_snapshot: bool,
     /// Milliseconds after which a vote is said again, at first and at most
@@ -89,6 +98,8 @@ pub struct Status {
     pub committed: Zxid,
     /// If it leads: who learns, by server id.
     pub learners: Vec<LearnerStatus>,
+    /// If it leads: transactions on whose decision learners' syncs wait.
+    pub pending_syncs: usize,
     /// Milliseconds that the last election took, if there was one.
     pub election_ms: Option<u64>,
 }
@@ -201,6 +212,7 @@ impl Peer {
                 last_logged: alone.last_proposed(),
                 committed: alone.last_proposed(),
                 learners: Vec::new(),
+                pending_syncs: 0,
                 election_ms: None,
             },
             Kind::Member(member) => member.status(),

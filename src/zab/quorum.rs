@@ -4,7 +4,7 @@
 //! verifier, `QuorumOracleMaj`, is left out: there, an ensemble of two voters asks a file whether
 //! the one that is left may go on alone, and that file is a promise nobody can check.
 
-use crate::types::ServerId;
+use crate::types::{ServerId, Zxid};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The members of an ensemble.
@@ -64,6 +64,29 @@ impl Ensemble {
         satisfied > counted / 2
     }
 
+    /// Whether a configuration, as servers show it in `/zookeeper/config`, was made by a reconfig
+    /// and has other members than these, or other roles for them. What an ensemble began with has
+    /// the version 0, or once there was a leader, the first zxid of its epoch.
+    #[must_use]
+    pub fn was_changed_in(&self, config: &[u8]) -> bool {
+        let config = String::from_utf8_lossy(config);
+        let (mut voters, mut observers, mut changed) = (BTreeSet::new(), BTreeSet::new(), false);
+        for line in config.lines() {
+            if let Some(version) = line.strip_prefix("version=") {
+                let version = i64::from_str_radix(version.trim(), 16).unwrap_or(0);
+                changed = Zxid(version).counter() != 0;
+            } else if let Some((id, rest)) =
+                line.strip_prefix("server.").and_then(|line| line.split_once('='))
+                && let Ok(id) = id.trim().parse()
+            {
+                let addresses = rest.split(';').next().unwrap_or(rest);
+                let observes = addresses.trim_end().ends_with(":observer");
+                if observes { &mut observers } else { &mut voters }.insert(ServerId(id));
+            }
+        }
+        changed && (voters, observers) != (self.voters.clone(), self.observers.clone())
+    }
+
     /// How much the vote of a server counts; 0 if it does not vote.
     #[must_use]
     pub fn weight(&self, id: ServerId) -> u64 {
@@ -119,6 +142,27 @@ mod tests {
 
     fn weights(weights: impl IntoIterator<Item = (i64, u64)>) -> BTreeMap<ServerId, u64> {
         weights.into_iter().map(|(id, weight)| (ServerId(id), weight)).collect()
+    }
+
+    #[test]
+    fn a_reconfig_is_noticed() {
+        let ensemble = Ensemble::majority(ids(1..=3), ids([4]));
+        let text = |last: &str, version: &str| {
+            format!(
+                "server.1=a:1:2:participant\nserver.2=b:1:2:participant;0.0.0.0:2181\n\
+                 server.3=c:1:2|d:1:2:participant;2181\nserver.4=e:1:2:{last};2181\n\
+                 version={version}"
+            )
+        };
+        assert!(!ensemble.was_changed_in(text("observer", "100000005").as_bytes()));
+        assert!(ensemble.was_changed_in(text("participant", "100000005").as_bytes()));
+        // Configurations that differ from the start do so on purpose, or while they are changed.
+        assert!(!ensemble.was_changed_in(text("participant", "200000000").as_bytes()));
+        assert!(!ensemble.was_changed_in(text("participant", "0").as_bytes()));
+        for garbage in [&b""[..], b"server.x=\nversion=zz", b"\xff\xfe=", b"server.1"] {
+            assert!(!ensemble.was_changed_in(garbage));
+        }
+        assert!(ensemble.was_changed_in(b"version=100000001"));
     }
 
     #[test]

@@ -291,6 +291,7 @@ const REMARKS: &[(&str, &str)] = &[
     ("enforceQuota=yes", "enforceQuota = \"yes\" counts as false: only \"true\" counts as true"),
     ("skipACL=true", "skipACL = \"true\" counts as no: only \"yes\" changes that"),
     ("snapshotSizeFactor=33", "snapshotSizeFactor = \"33\" counts as 1: it must be from 0 to 1"),
+    ("commitLogCount=100", "commitLogCount = \"100\" counts as 500, which is the least"),
     ("forceSync=false", "forceSync = \"false\" counts as yes: only \"no\" changes that"),
     ("clientPort=2182", "clientPort = \"2182\" counts; the earlier value, at line 2, does not"),
     (

@@ -30,6 +30,7 @@ impl Coverage {
             LinkError::Silence(_) => "link closed: silence",
             LinkError::Role(_) => "link closed: role",
             LinkError::Slow(_) | LinkError::TooSlow => "link closed: slow",
+            LinkError::Busy(_) => "link closed: busy",
             LinkError::Replaced => "link closed: replaced",
         });
     }

@@ -85,6 +85,7 @@ pub(crate) struct Plan {
     pub(crate) duration: Time,
     /// Whether leaders send trees wherever they can.
     pub(crate) force_snapshot: bool,
+    pub(crate) epoch_wait_ms: Option<u64>,
 }
 
 impl Plan {
@@ -116,6 +117,7 @@ impl Plan {
             trouble_every: tick_ms * MS * *random.pick(&[1, 4, 10, 30]),
             duration: tick_ms * MS * random.between(40, 120),
             force_snapshot: random.one_in(8),
+            epoch_wait_ms: random.one_in(4).then(|| tick_ms * random.between(0, 3)),
         }
     }
 
@@ -138,6 +140,9 @@ impl Plan {
             sync_limit: self.sync_limit,
             connect_limit: 0,
             commit_log_count: self.commit_log_count,
+            max_snapshot_syncs: 1,
+            max_diff_syncs: 1,
+            epoch_wait_ms: self.epoch_wait_ms,
             force_snapshot: self.force_snapshot,
             notification_ms: self.notification_ms,
         }

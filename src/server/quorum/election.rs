@@ -357,7 +357,7 @@ async fn listen(
         Ok(listener) => listener,
         Err(error) => {
             let why = format!("cannot listen for elections on {endpoint}: {error}");
-            return shared.stop.fail(why);
+            return shared.stop.no_port(why);
         }
     };
     tracing::info!("listening for elections on {endpoint}");

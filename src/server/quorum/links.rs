@@ -223,7 +223,7 @@ async fn listen(
         Ok(listener) => listener,
         Err(error) => {
             let why = format!("cannot listen for learners on {endpoint}: {error}");
-            return shared.stop.fail(why);
+            return shared.stop.no_port(why);
         }
     };
     tracing::info!("listening for learners on {endpoint}");

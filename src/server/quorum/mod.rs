@@ -73,8 +73,8 @@ impl Quorum {
                 self.to_link(id, written, |link| link.expect_image(zxid));
             }
             Action::Report(report) => log(&report),
-            Action::Append(..) | Action::Truncate(_) | Action::SaveEpochs(_) => {
-                unreachable!("the log thread does what concerns the disk")
+            Action::Append(..) | Action::Truncate(_) | Action::SaveEpochs(_) | Action::Stop(_) => {
+                unreachable!("others do what concerns the disk or the whole server")
             }
         }
     }
@@ -93,7 +93,7 @@ impl Quorum {
 /// Tells the operator what the broadcast reports.
 fn log(report: &Report) {
     match report {
-        Report::BadNotification(..) => tracing::warn!("{report}"),
+        Report::BadNotification(..) | Report::Reconfigured(_) => tracing::warn!("{report}"),
         Report::Repeated(_) => tracing::debug!("{report}"),
         Report::Looking(_)
         | Report::Elected(..)

@@ -53,6 +53,7 @@ use crate::types::{Epoch, Moment, ServerId, Zxid};
 use answers::Answers;
 use ballots::{Ballot, Ballots};
 use bytes::Bytes;
+use std::collections::BTreeSet;
 
 /// What the configuration says to the election.
 #[derive(Clone, Debug)]
@@ -89,6 +90,8 @@ pub struct Election {
     resend_at: Moment,
     /// When the vote is decided, if nothing better comes.
     decide_at: Option<Moment>,
+    /// If this server was elected: by whom.
+    supporters: BTreeSet<ServerId>,
 }
 
 type Messages = Vec<(ServerId, Bytes)>;
@@ -109,6 +112,7 @@ impl Election {
             interval_ms: options.notification_ms.0,
             resend_at: Moment(0),
             decide_at: None,
+            supporters: BTreeSet::new(),
             options,
         }
     }
@@ -160,6 +164,14 @@ impl Election {
             self.answer(from, now, out);
         }
         Ok(None)
+    }
+
+    /// Whether a message says that a server that voted for the winner looks for a leader again
+    /// (ZK: `Leader.reportLookingSid`).
+    #[must_use]
+    pub fn is_deserted_by(&self, from: ServerId, message: &Bytes) -> bool {
+        let looks = |message: Notification| message.state == PeerState::Looking;
+        self.supporters.contains(&from) && Notification::parse(message.clone()).is_ok_and(looks)
     }
 
     /// Sends the vote again, or decides, if it is time to.
@@ -361,6 +373,7 @@ impl Election {
         };
         self.vote = vote;
         self.decide_at = None;
+        self.supporters = self.received.supporters(&Ballot::looking(vote));
         self.received.clear();
         self.settled.clear();
         Outcome { leader: vote.leader, vote }

@@ -164,6 +164,12 @@ impl Leader {
         }
     }
 
+    /// How many transactions have to be decided before SYNCs are answered.
+    pub(in crate::zab) fn pending_syncs(&self) -> usize {
+        let zxids: BTreeSet<Zxid> = self.syncs.iter().map(|(zxid, _)| *zxid).collect();
+        zxids.len()
+    }
+
     /// Answers a SYNC behind everything that is outstanding.
     pub(in crate::zab) fn sync(&mut self, link: LinkId, core: &Core, out: &mut Vec<Output>) {
         if core.journal.committed() == core.journal.last() {

@@ -58,6 +58,13 @@ enum Progress {
     Serving,
 }
 
+/// What a learner is brought up to date with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Means {
+    Log,
+    Tree,
+}
+
 /// A learner.
 #[derive(Debug)]
 struct Learner {
@@ -66,6 +73,8 @@ struct Learner {
     heard: Moment,
     /// It has everything up to here on its disk.
     acked: Zxid,
+    /// What it has been sent or is being sent, once that is known.
+    means: Option<Means>,
     /// What was decided when it was sent NEWLEADER: a follower hears of what comes later only
     /// behind UPTODATE.
     decided: Zxid,
@@ -159,6 +168,7 @@ impl Leader {
             progress: Progress::Connected,
             heard: core.now,
             acked: Zxid::ZERO,
+            means: None,
             decided: Zxid::ZERO,
             awaited: None,
         };
@@ -219,6 +229,16 @@ impl Leader {
     fn forget(&mut self, link: LinkId, out: &mut Vec<Output>) {
         self.syncs.retain(|(_, waiting)| *waiting != link);
         out.push(Output::Tell(Event::LearnerGone(link)));
+    }
+
+    /// Somebody who voted for this leader looks for one again.
+    pub(super) fn deserted(&mut self, core: &Core) {
+        let waited_ms = core.now.since(self.started);
+        if self.stage == Stage::Connecting
+            && core.options.epoch_wait_ms.is_some_and(|limit_ms| waited_ms > limit_ms)
+        {
+            self.quit = Some("was not followed in time by all who voted for it");
+        }
     }
 
     /// Gives up leading.

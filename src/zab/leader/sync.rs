@@ -1,6 +1,6 @@
 //! What a learner lacks, and how it gets that (ZK: `LearnerHandler.syncFollower`).
 
-use super::{Leader, Progress, Stage};
+use super::{Leader, Learner, Means, Progress, Stage};
 use crate::types::{LinkId, Zxid};
 use crate::zab::journal::{Entry, Journal};
 use crate::zab::member::Core;
@@ -74,27 +74,49 @@ impl Leader {
     ) {
         // Nothing may take from a learner's disk what lies beyond the tree: it may be decided.
         if core.options.force_snapshot && core.journal.applied() >= last {
-            return self.send_snapshot(link, out);
+            return self.send_snapshot(link, core, out);
         }
         let horizon = self.horizon(core);
         match choose(&core.journal, horizon, self.history, last) {
-            Choice::Diff(from) => {
+            Choice::Diff(from) if self.may_send(link, Means::Log, core, out) => {
                 out.push(Output::Do(Action::Send(link, packet::bare(packet::DIFF, horizon))));
                 self.send_from(link, from, core, out);
             }
-            Choice::Trunc(to) => {
+            Choice::Trunc(to) if self.may_send(link, Means::Log, core, out) => {
                 out.push(Output::Do(Action::Send(link, packet::bare(packet::TRUNC, to))));
                 self.send_from(link, to, core, out);
             }
+            Choice::Diff(_) | Choice::Trunc(_) => {}
             Choice::LookInLog => {
                 self.set_progress(link, Progress::Choosing(last));
                 read_log(link, last, true, out);
             }
-            Choice::Snap => self.send_snapshot(link, out),
+            Choice::Snap => self.send_snapshot(link, core, out),
         }
     }
 
-    fn send_snapshot(&mut self, link: LinkId, out: &mut Vec<Output>) {
+    /// Whether one more learner can be brought up to date like this. An observer that would be one
+    /// too many is turned away, and comes again (ZK: `LearnerSyncThrottler`).
+    fn may_send(&mut self, link: LinkId, means: Means, core: &Core, out: &mut Vec<Output>) -> bool {
+        let limit = match means {
+            Means::Log => core.options.max_diff_syncs,
+            Means::Tree => core.options.max_snapshot_syncs,
+        };
+        let is_served = |it: &&Learner| it.means == Some(means) && !it.is_synced();
+        let served = self.learners.values().filter(is_served).count();
+        let Some(learner) = self.learners.get_mut(&link) else { return false };
+        if !learner.follows() && served >= limit {
+            self.drop_learner(link, LinkError::Busy(served), out);
+            return false;
+        }
+        learner.means = Some(means);
+        true
+    }
+
+    fn send_snapshot(&mut self, link: LinkId, core: &Core, out: &mut Vec<Output>) {
+        if !self.may_send(link, Means::Tree, core, out) {
+            return;
+        }
         self.set_progress(link, Progress::Snapshot);
         out.push(Output::Do(Action::SendSnapshot(link)));
     }
@@ -125,14 +147,17 @@ impl Leader {
                 let first = entries.first().map(|(zxid, _)| *zxid);
                 let known = first == Some(last) || (last.counter() == 0 && last != Zxid::ZERO);
                 if !known {
-                    return self.send_snapshot(link, out);
+                    return self.send_snapshot(link, core, out);
+                }
+                if !self.may_send(link, Means::Log, core, out) {
+                    return;
                 }
                 let horizon = self.horizon(core);
                 out.push(Output::Do(Action::Send(link, packet::bare(packet::DIFF, horizon))));
                 let skip = usize::from(first == Some(last));
                 self.send_read(link, last, &entries[skip..], core, out);
             }
-            (Some(Progress::Choosing(_)), None) => self.send_snapshot(link, out),
+            (Some(Progress::Choosing(_)), None) => self.send_snapshot(link, core, out),
             (Some(Progress::Reading(from)), Some(entries)) => {
                 self.send_read(link, from, &entries, core, out);
             }

@@ -236,3 +236,31 @@ fn an_older_tree_takes_nothing_from_the_disk() {
     cluster.run(2000);
     cluster.check_equal();
 }
+
+#[test]
+fn observers_wait_while_others_are_brought_up_to_date() {
+    let mut cluster = Cluster::new(3, 2);
+    cluster.tune = |options| (options.max_diff_syncs, options.max_snapshot_syncs) = (1, 1);
+    for server in 1..=3 {
+        cluster.start(id(server));
+    }
+    cluster.run(1000);
+    cluster.write_one("a");
+    cluster.stall(id(4));
+    cluster.start(id(4));
+    cluster.run(100);
+    // It stores its promise, and nothing of what it is sent then.
+    cluster.write(id(4));
+    cluster.run(100);
+    cluster.crash(id(1));
+    cluster.start(id(1));
+    cluster.start(id(5));
+    cluster.run(500);
+    assert!(cluster.server(id(1)).serving.is_some(), "a follower is not kept waiting");
+    assert!(cluster.server(id(5)).serving.is_none());
+    cluster.go_on(id(4));
+    cluster.run(100);
+    cluster.go_on(id(4));
+    cluster.run(2000);
+    cluster.check_equal();
+}

@@ -202,3 +202,76 @@ fn a_new_epoch_begins_when_zxids_run_out() {
     assert!(next.epoch() > Epoch(2) && next.counter() == 1, "{next}");
     cluster.check_equal();
 }
+
+/// A configuration with one server more, made by a reconfig.
+const RECONFIGURED: &[u8] = b"server.1=a:1:2:participant\nserver.2=b:1:2:participant\n\
+    server.3=c:1:2:participant\nserver.4=d:1:2:participant\nversion=100000001";
+
+#[test]
+fn who_does_not_know_the_members_any_more_follows_and_does_not_vote() {
+    let mut cluster = Cluster::new(3, 0).start_all();
+    cluster.run(1000);
+    cluster.propose(id(3), "a");
+    while let Some((to, mut input)) = cluster.mail.pop_front() {
+        if let (1, Input::Packet(_, packet)) = (to.0, &mut input)
+            && packet.kind == packet::COMMIT
+        {
+            packet.kind = packet::COMMIT_AND_ACTIVATE;
+        }
+        cluster.give(to, input);
+    }
+    assert_eq!(cluster.applied(id(1)), ["a"]);
+    let first = cluster.server(id(1));
+    assert!(first.serving.is_some(), "{:?}", first.reports);
+    assert!(first.reports.iter().any(|report| report.contains("as of 0x100000001")));
+    cluster.crash(id(3));
+    cluster.run(3000);
+    let first = cluster.server(id(1));
+    assert!(first.reports.last().is_some_and(|report| report.contains("a reconfig, which")));
+    assert!(cluster.leaders().is_empty(), "server 2 alone is no quorum");
+}
+
+#[test]
+fn a_leader_tells_of_a_reconfig_when_it_brings_up_to_date() {
+    let mut cluster = Cluster::new(3, 0);
+    cluster.start(id(2));
+    cluster.tune = |options| options.config = Bytes::from_static(RECONFIGURED);
+    cluster.start(id(3));
+    cluster.run(1000);
+    assert_eq!(cluster.leader(), id(3));
+    let second = cluster.server(id(2));
+    assert!(second.reports.iter().any(|report| report.contains("does not know them")));
+    assert!(second.serving.is_some());
+}
+
+#[test]
+fn a_leader_that_waits_in_vain_gives_up_when_a_voter_looks_again() {
+    for (patience_ms, gives_up) in [(Some(0), true), (None, false)] {
+        let mut cluster = Cluster::new(3, 0);
+        cluster.tune = match patience_ms {
+            Some(_) => |options| options.epoch_wait_ms = Some(0),
+            None => |_| {},
+        };
+        cluster.start(id(3));
+        cluster.run(0);
+        // Server 2 votes for it, never follows, and looks for a leader again.
+        let vote = Notification {
+            state: PeerState::Looking,
+            leader: id(3),
+            zxid: Zxid::ZERO,
+            round: 1,
+            peer_epoch: Epoch(0),
+            version: Notification::VERSION,
+            config: None,
+        };
+        let vote = Input::Notification(id(2), vote.to_bytes());
+        cluster.give(id(3), vote.clone());
+        cluster.run(300);
+        let elected = &cluster.server(id(3)).reports;
+        assert!(elected.last().is_some_and(|it| it.starts_with("elected")), "{elected:?}");
+        cluster.give(id(3), vote);
+        let reports = &cluster.server(id(3)).reports;
+        let gave_up = reports.iter().any(|report| report.contains("not followed in time"));
+        assert_eq!(gave_up, gives_up, "{reports:?}");
+    }
+}

@@ -57,6 +57,8 @@ struct Cluster {
     /// Pairs that hear nothing of each other.
     cut: BTreeSet<(ServerId, ServerId)>,
     keep: usize,
+    /// What the test wants to be otherwise.
+    tune: fn(&mut PeerOptions),
     /// Every decision that anybody ever applied.
     history: BTreeMap<Zxid, Bytes>,
     /// Packets by what they were, with the receiver.
@@ -86,6 +88,7 @@ impl Cluster {
             now: Moment(1000),
             cut: BTreeSet::new(),
             keep: 500,
+            tune: |_| {},
             history: BTreeMap::new(),
             seen: Vec::new(),
         };
@@ -121,7 +124,7 @@ impl Cluster {
     }
 
     fn start(&mut self, me: ServerId) {
-        let options = PeerOptions {
+        let mut options = PeerOptions {
             me,
             ensemble: self.ensemble.clone(),
             config: Bytes::from_static(b"version=0"),
@@ -130,9 +133,13 @@ impl Cluster {
             sync_limit: LIMIT,
             connect_limit: 0,
             commit_log_count: self.keep,
+            max_snapshot_syncs: 10,
+            max_diff_syncs: 100,
+            epoch_wait_ms: None,
             force_snapshot: false,
             notification_ms: (200, 60_000),
         };
+        (self.tune)(&mut options);
         let now = self.now;
         let server = self.server(me);
         let applied = server.applied.last().map_or(Zxid::ZERO, |(zxid, _)| *zxid);
@@ -281,6 +288,7 @@ impl Cluster {
             }
             Action::SendSnapshot(link) => self.send_snapshot(me, link),
             Action::ReceiveSnapshot(..) => {}
+            Action::Stop(why) => self.server(me).reports.push(why.to_string()),
             Action::Report(report) => self.server(me).reports.push(report.to_string()),
         }
     }

@@ -194,6 +194,7 @@ impl World {
                 }
             }
             Action::Report(_) => {}
+            Action::Stop(why) => panic!("[progress] s{} ends: {why}", server + 1),
             Action::ReceiveSnapshot(link, zxid) => self.receive_snapshot(server, link, zxid),
         }
     }

@@ -122,6 +122,9 @@ impl Cluster {
             sync_limit: LIMIT,
             connect_limit: 0,
             commit_log_count: 500,
+            max_snapshot_syncs: 10,
+            max_diff_syncs: 100,
+            epoch_wait_ms: None,
             force_snapshot: false,
             notification_ms: (200, 60_000),
         };
@@ -308,7 +311,7 @@ impl Cluster {
                 self.mail.push_back(Mail::Input(me, zab::Input::LogRead(link, entries)));
             }
             Action::SendSnapshot(link) => self.send_image(me, link),
-            Action::ReceiveSnapshot(..) | Action::Report(_) => {}
+            Action::ReceiveSnapshot(..) | Action::Report(_) | Action::Stop(_) => {}
         }
     }
 
