@@ -80,8 +80,8 @@ impl Ensemble {
                 && let Ok(id) = id.trim().parse()
             {
                 let addresses = rest.split(';').next().unwrap_or(rest);
-                let observes = addresses.trim_end().ends_with(":observer");
-                if observes { &mut observers } else { &mut voters }.insert(ServerId(id));
+                let is_observer = addresses.trim_end().ends_with(":observer");
+                if is_observer { &mut observers } else { &mut voters }.insert(ServerId(id));
             }
         }
         changed && (voters, observers) != (self.voters.clone(), self.observers.clone())

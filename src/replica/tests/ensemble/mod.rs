@@ -396,7 +396,7 @@ impl Cluster {
         for (id, server) in &self.servers {
             let Some(replica) = &server.replica else { continue };
             assert!(replica.is_serving(), "{id}: {:?}", replica.status());
-            assert_eq!(replica.outstanding(), 0);
+            assert_eq!((replica.outstanding(), replica.waiting()), (0, 0));
             let known: Vec<_> =
                 replica.sessions().iter().map(|(id, known)| (id, known.timeout_ms)).collect();
             states.push((server.tree.digest(), server.tree.last_zxid(), known));

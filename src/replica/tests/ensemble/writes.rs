@@ -193,3 +193,22 @@ fn a_server_that_missed_everything_catches_up() {
     cluster.pass(3000);
     cluster.check();
 }
+
+#[test]
+fn what_waits_is_counted_where_its_client_is() {
+    let mut cluster = Cluster::new(3);
+    let at = cluster.follower();
+    let (conn, _) = cluster.open(at);
+    cluster.create(at, conn, 1, "/a", 0);
+    cluster.exists(at, conn, 2, "/a", false);
+    let waiting = |cluster: &Cluster, id| {
+        cluster.servers.get(&id).and_then(|server| server.replica.as_ref()).map(Replica::waiting)
+    };
+    assert_eq!(waiting(&cluster, at), Some(2));
+    for other in cluster.others(at) {
+        assert_eq!(waiting(&cluster, other), Some(0));
+    }
+    cluster.deliver();
+    assert_eq!(waiting(&cluster, at), Some(0));
+    cluster.check();
+}
