@@ -145,6 +145,13 @@ impl Journal {
         }
     }
 
+    /// The last transaction up to a zxid; the one before all that are here if the zxid is before
+    /// them.
+    pub(super) fn last_up_to(&self, zxid: Zxid) -> Zxid {
+        let count = self.entries.partition_point(|entry| entry.zxid <= zxid);
+        count.checked_sub(1).map_or(self.base, |at| self.entries[at].zxid)
+    }
+
     pub(super) const fn committed(&self) -> Zxid {
         self.committed
     }

@@ -263,7 +263,7 @@ impl Learner {
                 if last.epoch() < self.epoch {
                     truncate(zxid, core, out)?;
                 }
-                self.decided = zxid.max(core.journal.committed());
+                self.decided = core.journal.last_up_to(zxid).max(core.journal.committed());
             }
             packet::SNAP => {
                 report("SNAP", out);

@@ -210,9 +210,9 @@ fn what_a_follower_has_of_its_leader_stays_on_its_disk() {
     cluster.check_equal();
 }
 
-/// As a leader with `forceSnapshotSync` would, if its tree is behind.
-#[test]
-fn an_older_tree_takes_nothing_from_the_disk() {
+/// Server 1, which has three transactions of its leader's epoch, comes back, and is told this
+/// rather than DIFF.
+fn told(choice: &QuorumPacket) -> Cluster {
     let mut cluster = Cluster::new(3, 0).start_all();
     cluster.run(1000);
     for what in ["a", "b", "c"] {
@@ -224,10 +224,30 @@ fn an_older_tree_takes_nothing_from_the_disk() {
         if let (1, Input::Packet(_, packet)) = (to.0, &mut input)
             && packet.kind == packet::DIFF
         {
-            *packet = packet::bare(packet::SNAP, zxid(1, 2));
+            packet.clone_from(choice);
         }
         cluster.give(to, input);
     }
+    cluster
+}
+
+#[test]
+fn wherever_its_leader_would_cut_a_follower_keeps_what_it_has() {
+    for to in [zxid(1, 1), zxid(1, 0), zxid(0, 7), zxid(1, 9), Zxid(i64::MAX), Zxid(-1)] {
+        let mut cluster = told(&packet::bare(packet::TRUNC, to));
+        assert!(cluster.saw(id(1), packet::TRUNC));
+        assert_eq!(cluster.server(id(1)).log.len(), 3, "{to}");
+        cluster.run(2000);
+        cluster.check_equal();
+        cluster.write_one("d");
+        cluster.check_equal();
+    }
+}
+
+/// As a leader with `forceSnapshotSync` would, if its tree is behind.
+#[test]
+fn an_older_tree_takes_nothing_from_the_disk() {
+    let mut cluster = told(&packet::bare(packet::SNAP, zxid(1, 2)));
     assert!(cluster.saw(id(1), packet::SNAP));
     let first = cluster.server(id(1));
     assert_eq!(first.log.len(), 3);
