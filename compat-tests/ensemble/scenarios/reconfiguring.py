@@ -3,6 +3,7 @@ following, says so, and does not vote with members that are none any more."""
 
 import os
 import subprocess
+import time
 
 import checks
 from harness.members import APACHE, ZABRA, command_of
@@ -40,8 +41,16 @@ def reconfig(w):
             checks.same_trees_under_load(ensemble, load)
             w.say(checks.everything(ensemble, load))
         if first.kind == ZABRA:
+            # It would have to vote now.
+            ensemble[3].kill()
+            deadline = time.monotonic() + 20
+            while first.running():
+                if time.monotonic() > deadline:
+                    raise checks.Failed("it goes on without its leader")
+                time.sleep(0.05)
+            if ENDED not in first.log_text():
+                raise checks.Failed(first.log_tail())
             # The configuration that it is started with is older than what its tree shows.
-            first.stop()
             command, environment = command_of(ZABRA, first.directory / "zoo.cfg", first.flags, "")
             again = subprocess.run(command, capture_output=True, text=True, timeout=60,
                                    env={**os.environ, **environment})
