@@ -23,6 +23,11 @@ const KINDS: [(&str, &str); 4] =
     [("n", "count"), ("b", "bytes"), ("N", "countHardLimit"), ("B", "byteHardLimit")];
 
 impl Quota {
+    /// No limit at all.
+    fn none() -> Self {
+        Self(KINDS.iter().map(|(_, name)| ((*name).to_owned(), -1)).collect())
+    }
+
     fn parse(data: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(data).ok()?;
         let pairs = text.split([',', ';']).filter(|pair| !pair.is_empty()).map(|pair| {
@@ -159,14 +164,15 @@ async fn setquota(shell: &mut Shell, call: Call) -> Result<(), Failure> {
     check_below(&client, path).await?;
     check_above(&client, path).await?;
     let (limits, stats) = (limits_path(path), stats_path(path));
-    let mut quota = if exists(&client, &limits).await? {
-        read(&client, &limits).await?
-    } else {
-        make(&client, path).await?
-    };
+    let is_new = !exists(&client, &limits).await?;
+    let mut quota = if is_new { Quota::none() } else { read(&client, &limits).await? };
     quota.0.insert((*kind).to_owned(), limit);
-    let data = Bytes::from(quota.to_string());
-    client.set(&limits, data, None).await.at(&limits)?;
+    if is_new {
+        make(&client, path, &quota).await?;
+    } else {
+        let data = Bytes::from(quota.to_string());
+        client.set(&limits, data, None).await.at(&limits)?;
+    }
     warn(shell, &quota, &read(&client, &stats).await?)?;
     Ok(shell.out.json(&json!({ "path": path, "quota": quota.to_json() }))?)
 }
@@ -211,17 +217,17 @@ async fn check_above(client: &Client, path: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Makes the znodes of a quota that limits nothing yet.
-async fn make(client: &Client, path: &str) -> Result<Quota, Failure> {
+/// Makes the znodes of a quota.
+async fn make(client: &Client, path: &str, quota: &Quota) -> Result<(), Failure> {
     let ends = path.match_indices('/').map(|(at, _)| at).skip(1).chain([path.len()]);
     for end in ends {
         let above = format!("{ROOT}{}", &path[..end]);
         ensure(client, &above, None).await?;
     }
-    let none = Quota(KINDS.iter().map(|(_, name)| ((*name).to_owned(), -1)).collect());
-    ensure(client, &limits_path(path), Some(none.to_string())).await?;
-    ensure(client, &stats_path(path), Some("count=0,bytes=0".to_owned())).await?;
-    Ok(none)
+    let limits = limits_path(path);
+    let data = Bytes::from(quota.to_string());
+    client.create(&limits, data, CreateMode::Persistent).await.at(&limits)?;
+    ensure(client, &stats_path(path), Some("count=0,bytes=0".to_owned())).await
 }
 
 async fn ensure(client: &Client, path: &str, data: Option<String>) -> Result<(), Failure> {
