@@ -1,4 +1,5 @@
-//! `zkServer.sh`: the program under this name, with the arguments and lines of ZooKeeper's script.
+//! `zkServer.sh` and `zkCli.sh`: the program under these names, with the arguments and lines of
+//! ZooKeeper's scripts.
 
 #![cfg(feature = "server")]
 
@@ -19,8 +20,10 @@ impl Place {
         for name in ["bin", "conf"] {
             fs::create_dir(dir.path().join(name)).expect("a directory");
         }
-        let program = dir.path().join("bin/zkServer.sh");
-        symlink(env!("CARGO_BIN_EXE_zabra"), program).expect("a link");
+        for name in ["zkServer.sh", "zkCli.sh"] {
+            let link = dir.path().join("bin").join(name);
+            symlink(env!("CARGO_BIN_EXE_zabra"), link).expect("a link");
+        }
         let place = Self { dir };
         let data = place.path().join("data");
         let text = format!(
@@ -85,6 +88,10 @@ fn a_server_is_started_looked_at_and_stopped() {
     let conf = conf.to_str().expect("a path");
     assert_eq!(place.run(&["--config", conf, "status"]), (0, serving.clone()));
     assert_eq!(place.run(&["status", &format!("{conf}/zoo.cfg")]), (0, serving.clone()));
+    let mut client = Command::new(place.path().join("bin/zkCli.sh"));
+    client.args(["-server", &format!("127.0.0.1:{port}"), "ls", "/"]);
+    let listed = client.output().expect("the program");
+    assert!(listed.status.success() && listed.stdout.ends_with(b"[zookeeper]\n"), "{listed:?}");
     let line = fs::read_to_string(format!("/proc/{id}/cmdline")).expect("a command line");
     assert!(line.starts_with("zabra\0server\0") && line.ends_with("zoo.cfg\0"), "{line}");
     let both = "Stopping zookeeper ... STOPPED\nStarting zookeeper ... STARTED\n";

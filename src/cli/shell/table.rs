@@ -1,7 +1,10 @@
 //! All commands of the shell.
 
 use super::command::{Command, nearest};
-use super::commands::{access, changing, ensemble, local, quotas, reading, watches};
+use super::commands::{
+    access, changing, copying, dumping, ensemble, loading, local, quotas, reading, streaming, tree,
+    watches,
+};
 use super::failure::Failure;
 
 /// All commands, in the order in which `help` lists them.
@@ -29,6 +32,13 @@ pub(super) const COMMANDS: &[&Command] = &[
     &ensemble::CONFIG,
     &ensemble::RECONFIG,
     &ensemble::VERSION,
+    &tree::TREE,
+    &tree::FIND,
+    &streaming::WATCH,
+    &copying::CP,
+    &copying::MV,
+    &dumping::DUMP,
+    &loading::LOAD,
     &local::HISTORY,
     &local::REDO,
     &local::CONNECT,
