@@ -176,6 +176,23 @@ fn signals_reach_the_whole_command_before_it_is_killed() {
 }
 
 #[test]
+fn signals_that_are_ignored_stay_so() {
+    let server = server();
+    let program = env!("CARGO_BIN_EXE_zabra");
+    let text = format!("trap '' HUP; exec {program} lock --server {} /l", server.address());
+    let mut command = Command::new("sh");
+    command.args(["-c", &text]).stdout(Stdio::piped());
+    let mut held = spawn(command);
+    assert!(!line(&mut held).is_empty());
+    signal(&held, "HUP");
+    signal(&held, "INT");
+    // That of INT, which came later.
+    assert_eq!(code(held.wait().expect("its end")), 0);
+    let waiting = holder(&server, &["lock", "/l", "--", "sh", "-c", "kill -s HUP $PPID; sleep 9"]);
+    assert_eq!(code(spawn(waiting).wait_with_output().expect("it").status), 128 + 1);
+}
+
+#[test]
 fn a_lost_session_ends_the_command() {
     let (server, scratch) = (server(), Scratch::new());
     let ids = scratch.file("ids");

@@ -10,6 +10,7 @@ use super::signals::Signals;
 use super::terminal;
 use crate::client::recipes::{Held, Lost};
 use clap::Args;
+use rustix::io::Errno;
 use rustix::process::{
     Pid, Signal, WaitOptions, getppid, kill_process_group, set_parent_process_death_signal, waitpid,
 };
@@ -136,7 +137,7 @@ fn wait(id: Pid) -> u8 {
                     send(id, Signal::CONT);
                 }
             }
-            Ok(None) | Err(rustix::io::Errno::INTR) => {}
+            Ok(None) | Err(Errno::INTR) => {}
             Err(_) => return exit::FAILED,
         }
     }
@@ -144,8 +145,10 @@ fn wait(id: Pid) -> u8 {
 
 /// Sends a signal to a process group, of which nobody may be left.
 fn send(group: Pid, signal: Signal) {
-    if let Err(error) = kill_process_group(group, signal) {
-        tracing::debug!("process group {}: {error}", group.as_raw_pid());
+    match kill_process_group(group, signal) {
+        Ok(()) | Err(Errno::SRCH) => {}
+        // Such as a command of another user's.
+        Err(error) => eprintln!("zabra: the command cannot be sent {signal:?}: {error}"),
     }
 }
 

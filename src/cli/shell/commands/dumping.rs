@@ -46,10 +46,10 @@ async fn dump(shell: &mut Shell, call: Call) -> Result<(), Failure> {
     }
     let client = shell.client().await?;
     let mut walk = Walk::new(client.clone(), top).with_contents();
-    let mut output = match call.has("dry-run") {
-        true => None,
-        false => Some(Output::open(file, top, call.has("resume"), call.has("force"))?),
-    };
+    let mut output = None;
+    if !call.has("dry-run") {
+        output = Some(Output::open(file, top, call.has("resume"), call.has("force"))?);
+    }
     let mut totals = output.as_ref().map(|output| output.totals).unwrap_or_default();
     if let Some(after) = output.as_mut().and_then(|output| output.after.take()) {
         walk = walk.resume_after(&after);
