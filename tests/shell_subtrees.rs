@@ -151,9 +151,9 @@ fn subtrees_are_copied_and_moved() {
 
 #[test]
 fn what_is_too_large_for_one_transaction_takes_several() {
+    const DATA: &[u8] = &[b'x'; 300_000];
     let place = Place::new();
     place.create("/large", None, CreateMode::Persistent);
-    const DATA: &[u8] = &[b'x'; 300_000];
     for name in ["a", "b", "c", "d"] {
         place.create(&format!("/large/{name}"), Some(DATA), CreateMode::Persistent);
     }
