@@ -19,8 +19,15 @@ mod exit {
     pub(super) const QUORUM_PORT: u8 = 14;
 }
 
+const EXAMPLES: &str = "Examples:
+  zabra server                          # port 2181, data in ./data
+  zabra server /etc/zookeeper/zoo.cfg
+  zabra server --port 2182 --data-dir /var/lib/zabra -D maxClientCnxns=0
+  zabra server --temporary              # for tests: prints its port, removes its data";
+
 /// Arguments of `zabra server`.
 #[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct ServerArguments {
     /// Configuration file, such as zoo.cfg; or, as ZooKeeper's server takes them, the client port,
     /// the data directory, the tick in milliseconds and the connections allowed per address.

@@ -3,8 +3,14 @@
 use clap::{Args, Subcommand};
 use std::time::Duration;
 
+const EXAMPLES: &str = "Examples:
+  zabra bench get -n 128 -p 8                # 128 sessions, 8 requests of each on their way
+  zabra bench mixed --reads 95 --json
+  zabra bench set --server a:2181 --server b:2181   # one after the other";
+
 /// Measure a server that speaks ZooKeeper's client protocol.
 #[derive(Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
 pub struct BenchArgs {
     /// What to do.
     #[command(subcommand)]
@@ -42,6 +48,7 @@ pub enum BenchCommand {
 
 /// What every workload takes.
 #[derive(Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
 pub struct Common {
     /// Connect string. Given several times, the servers are measured one after the other.
     #[arg(long, default_value = "127.0.0.1:2181")]
@@ -137,6 +144,7 @@ pub struct LoadArgs {
 
 /// Arguments of `stub`.
 #[derive(Args, Clone, Debug)]
+#[command(after_help = "Example: zabra bench stub --port 2199")]
 pub struct StubArgs {
     /// The port to listen on; 0 for any.
     #[arg(long)]
