@@ -29,9 +29,15 @@ mod program {
     use std::process::ExitCode;
     use tracing_subscriber::EnvFilter;
 
+    const EXAMPLES: &str = "Examples:
+  zabra server /etc/zookeeper/zoo.cfg
+  zabra shell -server zoo1:2181 ls /
+  zabra lock /locks/backup -- ./backup.sh
+  zabra bench mixed --server zoo1:2181";
+
     /// A coordination server that speaks Apache ZooKeeper's protocols.
     #[derive(Debug, Parser)]
-    #[command(name = "zabra", version, about)]
+    #[command(name = "zabra", version, about, after_help = EXAMPLES)]
     struct Arguments {
         #[command(subcommand)]
         command: Command,
@@ -132,6 +138,26 @@ mod program {
             }
         }
     }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+        use clap::CommandFactory;
+
+        fn check(command: &mut clap::Command) {
+            let help = command.render_long_help().to_string();
+            assert!(help.contains("Example"), "{help}");
+            let shown = command.get_subcommands_mut().filter(|command| !command.is_hide_set());
+            shown.for_each(check);
+        }
+
+        #[test]
+        fn every_help_has_an_example() {
+            let mut command = Arguments::command();
+            check(&mut command);
+            command.debug_assert();
+        }
+    }
 }
 
 /// A duration with its unit: `500ms`, `30s`, `5m`, `2h`; seconds without one.
@@ -147,4 +173,22 @@ fn duration(text: &str) -> Result<std::time::Duration, String> {
         .parse()
         .map_err(|_| "must be a number and ms, s, m or h, such as 500ms or 30s".to_owned())?;
     std::time::Duration::try_from_secs_f64(seconds * unit).map_err(|error| error.to_string())
+}
+
+#[cfg(all(test, feature = "server"))]
+mod tests {
+    use super::duration;
+    use std::time::Duration;
+
+    #[test]
+    fn durations_have_units() {
+        for (text, millis) in
+            [("500ms", 500), ("30s", 30_000), ("1.5", 1500), ("2 m", 120_000), ("1h", 3_600_000)]
+        {
+            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for text in ["", "s", "soon", "-1s", "1d", "1e30h", "nan"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
 }
