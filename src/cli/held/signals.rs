@@ -11,24 +11,14 @@ pub(super) struct Signals(Vec<(i32, Signal)>);
 
 impl Signals {
     pub(super) fn new() -> io::Result<Self> {
+        let mut kinds = vec![SignalKind::interrupt(), SignalKind::quit(), SignalKind::terminate()];
+        // What `nohup` wants ignored stays so, for this program and for the command.
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let ignored = ignored(&status);
-        let kinds = [
-            SignalKind::hangup(),
-            SignalKind::interrupt(),
-            SignalKind::quit(),
-            SignalKind::terminate(),
-        ];
-        // What `nohup`, or a shell for what it runs in the background, wants ignored stays so, for
-        // this program and for the command.
-        let heard = kinds.into_iter().filter(|kind| {
-            let bit = u32::try_from(kind.as_raw_value() - 1).unwrap_or(u32::MAX);
-            1_u64.checked_shl(bit).is_none_or(|bit| ignored & bit == 0)
-        });
-        heard
-            .map(|kind| Ok((kind.as_raw_value(), signal(kind)?)))
-            .collect::<io::Result<_>>()
-            .map(Self)
+        if ignored(&status) & 1 == 0 {
+            kinds.push(SignalKind::hangup());
+        }
+        let heard = kinds.into_iter().map(|kind| Ok((kind.as_raw_value(), signal(kind)?)));
+        heard.collect::<io::Result<_>>().map(Self)
     }
 
     /// Waits for the next one, and returns its number. Dropping the future loses nothing.
@@ -43,7 +33,8 @@ impl Signals {
     }
 }
 
-/// The signals that a process ignores, a bit for each, from what the kernel tells of it.
+/// The signals that a process ignores, from what the kernel tells of it: a bit for each, the first
+/// one that of SIGHUP.
 fn ignored(status: &str) -> u64 {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
