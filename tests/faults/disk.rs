@@ -24,14 +24,14 @@ pub(super) fn fill(dir: &Path) {
         let output = system(&format!("df --output=used -k {dir}"));
         let used: u64 = output.lines().last()?.trim().parse().ok()?;
         let size = used + ROOM;
-        try_system(&format!("mount -o remount,size={size}k {dir}")).ok()
+        try_system(&format!("mount -t tmpfs -o remount,size={size}k zabra {dir}")).ok()
     });
     assert!(tries.is_some(), "{dir} cannot be made smaller");
 }
 
 /// Makes room again.
 pub(super) fn empty(dir: &Path) {
-    system(&format!("mount -o remount,size={SIZE} {}", dir.display()));
+    system(&format!("mount -t tmpfs -o remount,size={SIZE} zabra {}", dir.display()));
 }
 
 /// Whether syncs can be tampered with here.

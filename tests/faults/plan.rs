@@ -69,22 +69,28 @@ pub(super) struct Step {
     pub(super) rest: Duration,
 }
 
+/// What a leader in particular must survive.
+const OF_LEADERS: [Fault; 3] = [Fault::Kill, Fault::Pause, Fault::Cut];
+
 /// A plan that has each of these faults, in any order, some together with another one.
 pub(super) fn plan(random: &mut Random, servers: usize, faults: &[Fault]) -> Vec<Step> {
-    let mut order = faults.to_vec();
+    let mut order: Vec<Trouble> = faults.iter().map(|fault| trouble(random, *fault)).collect();
+    for fault in OF_LEADERS.into_iter().filter(|fault| faults.contains(fault)) {
+        order.push(Trouble { target: Target::Leader, ..trouble(random, fault) });
+    }
     for last in (1..order.len()).rev() {
         order.swap(last, random.below(last + 1));
     }
     let mut steps = Vec::new();
-    for fault in order {
-        let mut troubles = vec![trouble(random, fault)];
+    for first in order {
+        let mut troubles = vec![first];
         // Two at once are often more than three servers can do without.
         if random.one_in(if servers == 3 { 4 } else { 2 }) {
             let fault = *random.pick(faults);
             troubles.push(trouble(random, fault));
         }
-        let lasting = Duration::from_millis(random.between(1_000, 4_000));
-        let rest = Duration::from_millis(random.between(200, 1_500));
+        let lasting = Duration::from_millis(random.between(1_000, 3_500));
+        let rest = Duration::from_millis(random.between(200, 1_200));
         steps.push(Step { troubles, lasting, rest });
     }
     steps

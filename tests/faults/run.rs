@@ -103,10 +103,10 @@ impl Run {
         while let Some(client) = clients.join_next().await {
             living.extend(client.map_err(|error| error.to_string())?);
         }
-        verdict::touch(board, &living).await;
-        verdict::read_everything(board, &client).await;
-        let trees = verdict::trees(board, servers).await?;
+        verdict::read_everything(board, &client).await?;
+        let trees = verdict::trees(board, servers, &living).await?;
         verdict::check_trees(board, &trees)?;
+        verdict::check_digests(servers)?;
         let reigns = servers.check_logs()?;
         let history = board.history.lock().expect("the history");
         let superseded = verdict::check_history(&history, &reigns)?;

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Quick to notice that a server is gone, so that much can happen in a short time.
-const SETTINGS: &str = "tickTime=500\ninitLimit=10\nsyncLimit=4";
+const SETTINGS: &str = "tickTime=400\ninitLimit=15\nsyncLimit=3";
 
 pub(super) struct Servers {
     pub(super) ensemble: Ensemble,

@@ -10,60 +10,70 @@ use crate::server_support::PATIENCE;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use zabra::client::{Client, ClientError};
+use zabra::client::Client;
 
 /// Between two looks at what must come.
 const GLANCE: Duration = Duration::from_millis(100);
 
 /// Reads every register once more, so that the history ends with what is there.
-pub(super) async fn read_everything(board: &Board, client: &Client) {
+pub(super) async fn read_everything(board: &Board, client: &Client) -> Result<(), String> {
+    let start = Instant::now();
     let paths: BTreeSet<Arc<str>> =
         by_path(&*board.history.lock().expect("the history")).into_keys().collect();
     for path in paths {
         while board.operate(client, &path, Call::Read(Through::Write)).await.is_none() {
-            tokio::time::sleep(GLANCE).await;
-        }
-    }
-}
-
-/// Learns which of the sessions that clients still have are alive.
-pub(super) async fn touch(board: &Board, clients: &[Client]) {
-    for client in clients {
-        let id = client.session().expect("a session").id.0;
-        let start = Instant::now();
-        loop {
-            match client.sync("/").await {
-                Ok(()) => break,
-                Err(error) if error.is_final() => {
-                    board.is_gone(id);
-                    break;
-                }
-                Err(error) => assert!(start.elapsed() < PATIENCE, "session 0x{id:x}: {error}"),
+            if start.elapsed() > PATIENCE {
+                return Err(format!("{path} cannot be read"));
             }
             tokio::time::sleep(GLANCE).await;
         }
     }
+    Ok(())
 }
 
-/// The trees of all servers, once all ended sessions are gone.
-pub(super) async fn trees(board: &Board, servers: &Servers) -> Result<Vec<Tree>, String> {
+/// The trees of all servers, once the sessions that have ended are gone from them.
+pub(super) async fn trees(
+    board: &Board,
+    servers: &Servers,
+    clients: &[Client],
+) -> Result<Vec<Tree>, String> {
     let start = Instant::now();
     loop {
-        let mut trees = Vec::new();
-        for id in servers.ids() {
-            let client = servers.ensemble.client_of(id).await;
-            let tree = dump(&client).await.map_err(|error| format!("server {id}: {error}"))?;
-            trees.push(tree);
-            // A session that is closed quietly is one that the next tree does not show.
-            let _: Result<(), ClientError> = client.close().await;
+        let trees = match touch(board, clients).await {
+            Ok(()) => dump_all(servers).await,
+            Err(why) => Err(why),
+        };
+        let verdict = trees.and_then(|trees| {
+            trees.iter().try_for_each(|tree| ephemerals_are_right(board, tree))?;
+            Ok(trees)
+        });
+        if verdict.is_ok() || start.elapsed() > PATIENCE {
+            return verdict;
         }
-        let verdicts = trees.iter().map(|tree| ephemerals_are_right(board, tree));
-        match verdicts.collect::<Result<(), String>>() {
-            Ok(()) => return Ok(trees),
-            Err(why) if start.elapsed() > PATIENCE => return Err(why),
-            Err(_) => tokio::time::sleep(GLANCE).await,
+        tokio::time::sleep(GLANCE).await;
+    }
+}
+
+/// Learns which of the sessions that clients still have are alive.
+async fn touch(board: &Board, clients: &[Client]) -> Result<(), String> {
+    for client in clients {
+        let id = client.session().expect("a session").id.0;
+        match client.sync("/").await {
+            Err(error) if error.is_final() => board.is_gone(id),
+            Err(error) => return Err(format!("session 0x{id:x}: {error}")),
+            Ok(()) => {}
         }
     }
+    Ok(())
+}
+
+async fn dump_all(servers: &Servers) -> Result<Vec<Tree>, String> {
+    let mut trees = Vec::new();
+    for id in servers.ids() {
+        let client = servers.ensemble.client_of(id).await;
+        trees.push(dump(&client).await.map_err(|error| format!("server {id}: {error}"))?);
+    }
+    Ok(trees)
 }
 
 /// Every session that lives has its ephemeral, and there is no other.
@@ -89,6 +99,21 @@ pub(super) fn check_trees(board: &Board, trees: &[Tree]) -> Result<(), String> {
             return Err(format!("servers 1 and {} differ: {difference}", index + 1));
         }
         board.ledger.check(tree).map_err(|why| format!("server {}: {why}", index + 1))?;
+    }
+    Ok(())
+}
+
+/// The digests that servers remember are the same for the same transaction.
+pub(super) fn check_digests(servers: &Servers) -> Result<(), String> {
+    let mut digests: BTreeMap<String, (usize, String)> = BTreeMap::new();
+    for id in servers.ids() {
+        for line in servers.ensemble.word(id, "hash").lines() {
+            let (zxid, digest) = line.split_once(": ").ok_or_else(|| format!("hash: {line}"))?;
+            let found = digests.entry(zxid.to_owned()).or_insert((id, digest.to_owned()));
+            if found.1 != digest {
+                return Err(format!("digests of servers {} and {id} differ: {line}", found.0));
+            }
+        }
     }
     Ok(())
 }
