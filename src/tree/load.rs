@@ -48,8 +48,8 @@ impl TreeLoader {
         Self { tree: Tree::bare(options), has_root: false, parent: (String::new(), ROOT) }
     }
 
-    /// Adds a znode, whose parent must be there already: order by path bytes does. The root's path
-    /// is `/` or empty.
+    /// Adds a znode, whose parent must be there already: order by path bytes does. The root, which
+    /// comes first, has the path `/` or an empty one.
     ///
     /// # Errors
     /// `InvalidPath`, `NoParent` or `Duplicate`; the loader is then of no further use.
@@ -61,6 +61,9 @@ impl TreeLoader {
             }
             self.tree.set_root(data.as_deref(), acl.as_deref(), &stat);
             return Ok(());
+        }
+        if !self.has_root {
+            return Err(LoadError::NoParent(path.to_owned()));
         }
         let named = path::split(path).filter(|(parent, name)| is_well_placed(parent, name));
         let (parent, name) = named.ok_or_else(|| LoadError::InvalidPath(path.to_owned()))?;

@@ -119,6 +119,7 @@ fn what_is_no_tree_is_not_loaded() {
     let mark = TreeMark::default();
     let cases = [
         (vec![], LoadError::NoRoot),
+        (vec![at("/a"), root()], LoadError::NoParent("/a".to_owned())),
         (vec![root(), at("")], LoadError::Duplicate("/".to_owned())),
         (vec![root(), at("/a"), at("/a")], LoadError::Duplicate("/a".to_owned())),
         (vec![root(), at("/a/b")], LoadError::NoParent("/a/b".to_owned())),
