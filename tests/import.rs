@@ -58,6 +58,9 @@ async fn a_server_goes_on_with_them() {
         .await
         .expect("created");
     drop(client);
+    let path = dir.path().display().to_string();
+    let shown = printed(["inspect", &*path]);
+    assert!(shown.contains("snapshot.200000003") && shown.contains("in use"), "{shown}");
     assert!(server.kill().log.contains("took over"), "the log says what was done");
     assert_eq!(files(&dir), before);
 

@@ -64,6 +64,11 @@ pub(super) struct ExportArguments {
     /// Where Zabra's log is [default: as --from, else as --log-dir].
     #[arg(long, value_name = "DIR")]
     from_log: Option<PathBuf>,
+
+    /// Write no digest of the tree: for ZooKeeper 3.9 with digest.enabled=false, which cannot read
+    /// a snapshot that has one.
+    #[arg(long)]
+    no_digest: bool,
 }
 
 /// The directories of one side, and those of the other, which are the same unless others are named.
@@ -123,9 +128,9 @@ fn configure(set: &[String], data_dir: &Path) -> Result<Config, String> {
 /// Writes data.
 pub(super) fn export(arguments: &ExportArguments) -> ExitCode {
     super::log_to_stderr();
-    let ExportArguments { to, log_dir, from, from_log } = arguments;
+    let ExportArguments { to, log_dir, from, from_log, no_digest } = arguments;
     let (to, from) = sides(to, log_dir.as_ref(), from.as_ref(), from_log.as_ref());
-    match export::by_hand(from, to) {
+    match export::by_hand(from, to, !no_digest) {
         Ok(exported) => {
             let Exported { snapshot, transactions, digest, epochs, last, .. } = &exported;
             println!("{}: digest {digest:#x}", snapshot.display());

@@ -80,17 +80,21 @@ pub struct Exported {
 ///
 /// # Errors
 /// As [`export`].
-pub fn by_hand(from: DataDirs<'_>, to: DataDirs<'_>) -> Result<Exported, ExportError> {
+pub fn by_hand(
+    from: DataDirs<'_>,
+    to: DataDirs<'_>,
+    has_digest: bool,
+) -> Result<Exported, ExportError> {
     let (tree, log) = RocksStore::directories(from.data, from.log);
     if !tree.is_dir() || !log.is_dir() {
         return Err(ExportError::Nothing(from.data.to_owned()));
     }
     let store = RocksStore::open_apart(from.data, from.log, &RocksOptions::default())?;
-    export(&store, from, to)
+    export(&store, from, to, has_digest)
 }
 
-/// Writes what the store of `from` holds into `to`. Where both are the same, Zabra will go on with
-/// its data as long as ZooKeeper has not run on its own.
+/// Writes what the store of `from` holds into `to`, with or without the tree's digest. Where both
+/// are the same, Zabra will go on with its data as long as ZooKeeper has not run on its own.
 ///
 /// # Errors
 /// Nothing can be read, or there is something in the way. Nothing that was there is changed.
@@ -98,6 +102,7 @@ pub fn export(
     store: &RocksStore,
     from: DataDirs<'_>,
     to: DataDirs<'_>,
+    has_digest: bool,
 ) -> Result<Exported, ExportError> {
     let mark = store.import_mark()?;
     if mark.as_ref().is_some_and(|mark| !mark.complete) {
@@ -126,7 +131,7 @@ pub fn export(
     let epochs = write_epochs(store, last, &dir)?;
     let snapshot = dir.join(format!("snapshot.{:x}", applied.0));
     write_file(&snapshot, |file| {
-        write_snapshot(&*view, &mut |piece| {
+        write_snapshot(&*view, has_digest, &mut |piece| {
             file.write_all(&piece).map_err(|error| StoreError::Io {
                 place: snapshot.display().to_string(),
                 reason: error.to_string(),

@@ -3,7 +3,7 @@
 use super::znodes::{Totals, read_snapshot, read_store};
 use super::{InspectError, InspectOptions, log, znodes};
 use crate::store::apache::{ApacheFiles, LogEnd, LogFile, LogReader, SnapshotFile};
-use crate::store::{RocksOptions, RocksStore, Store};
+use crate::store::{RocksOptions, RocksStore, Store, StoreError};
 use crate::types::{Epoch, Zxid};
 use serde_json::{Value, json};
 use std::fs::File;
@@ -31,13 +31,19 @@ pub(super) fn show(
         return Err(InspectError::Unknown(dir.to_owned()));
     }
     let open = || RocksStore::open_apart(dir, log_dir, &RocksOptions::default());
-    let store = has_store.then(open).transpose()?;
+    let store = has_store.then(open);
     if options.znodes || options.transactions {
-        return show_all(files.as_ref(), store.as_ref(), options, out);
+        return show_all(files.as_ref(), store.transpose()?.as_ref(), options, out);
     }
     let mut damaged = 0;
     let theirs = files.map(|files| describe_files(&files, options, &mut damaged)).transpose()?;
-    let ours = store.map(|store| describe_store(&store)).transpose()?;
+    let ours = store.map(|store| match store {
+        Ok(store) => describe_store(&store),
+        // A server that runs is no reason not to show the rest.
+        Err(StoreError::InUse { .. }) => Ok(json!({ "state": "in use by a server" })),
+        Err(error) => Err(error.into()),
+    });
+    let ours = ours.transpose()?;
     if options.json {
         writeln!(out, "{}", json!({ "apache": theirs, "zabra": ours }))?;
     } else {

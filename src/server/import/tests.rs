@@ -157,7 +157,7 @@ fn what_was_begun_is_begun_again() {
     let error = take(&dir).expect_err("a damaged log");
     assert!(matches!(error, ImportError::File(ApacheError::Log { .. })), "{error}");
     let dirs_now = dirs(&dir);
-    let error = crate::server::export::export(&open(&dir), dirs_now, dirs_now);
+    let error = crate::server::export::export(&open(&dir), dirs_now, dirs_now, true);
     assert!(error.is_err(), "half of it is no data");
     damage(&dir, "log.300000001", 60);
     let imported = take(&dir).expect("good data").expect("something");
@@ -285,7 +285,7 @@ fn what_is_exported_is_taken_over_again() {
     for name in ["voter", "observer"] {
         let (dir, back) = (copy(name), tempfile::tempdir().expect("a directory"));
         let imported = take(&dir).expect("good data").expect("something");
-        let exported = crate::server::export::export(&open(&dir), dirs(&dir), dirs(&back));
+        let exported = crate::server::export::export(&open(&dir), dirs(&dir), dirs(&back), true);
         let exported = exported.expect("written");
         assert_eq!(exported.last, imported.last);
         assert_eq!(exported.transactions, imported.transactions);
@@ -305,10 +305,10 @@ fn what_is_exported_is_taken_over_again() {
 fn an_export_in_place_is_no_newer_data() {
     let dir = copy("voter");
     take(&dir).expect("good data");
-    let refused = crate::server::export::export(&open(&dir), dirs(&dir), dirs(&dir));
+    let refused = crate::server::export::export(&open(&dir), dirs(&dir), dirs(&dir), true);
     assert!(refused.is_err(), "there are files already");
     fs::rename(dir.path().join("version-2"), dir.path().join("elsewhere")).expect("renamed");
-    crate::server::export::export(&open(&dir), dirs(&dir), dirs(&dir)).expect("written");
+    crate::server::export::export(&open(&dir), dirs(&dir), dirs(&dir), true).expect("written");
     assert_eq!(take(&dir).expect("the same data"), None);
 }
 

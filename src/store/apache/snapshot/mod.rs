@@ -203,12 +203,14 @@ fn check_seal(rest: &mut Decoder, sum: &mut Sum) -> Result<(), SnapshotFileError
 }
 
 /// Writes a stored tree as a snapshot, in pieces of at most 256 KiB, which `sink` takes in order.
-/// Every version of ZooKeeper from 3.5 on reads it.
+/// Every version of ZooKeeper from 3.5 on reads it; but not 3.9 with `digest.enabled=false`, which
+/// takes a digest for something else. With `has_digest` false there is none, and no check either.
 ///
 /// # Errors
 /// `Refused` if nothing was ever stored, `Corrupt` for damaged records, or what the sink says.
 pub fn write_snapshot(
     view: &dyn View,
+    has_digest: bool,
     sink: &mut dyn FnMut(Bytes) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let mut sum = Sum::default();
@@ -220,6 +222,9 @@ pub fn write_snapshot(
     put(header.to_bytes(), &mut sum)?;
     write_tree(view, &mut |piece| put(piece, &mut sum))?;
     put(seal(&sum), &mut sum)?;
+    if !has_digest {
+        return Ok(());
+    }
     // A tree that was stored without digests says zero, and zxid zero says that there is none.
     let mark = view.mark().filter(|mark| mark.digest != 0);
     let mut section = BytesMut::new();
