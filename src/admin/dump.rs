@@ -149,8 +149,9 @@ impl Shared {
             } else if let Some(due) = ends.get(&id) {
                 wall_of(now, *due)
             } else if let Some(timeout_ms) = timeouts.get(&id) {
-                let heard = wall_of(now, Moment(conn.stats.last_response.load(Relaxed)));
-                heard.max(conn.since_wall).saturating_add((*timeout_ms).into())
+                let heard = Moment(conn.stats.last_response.load(Relaxed));
+                let end = wall_of(now, heard).max(conn.since_wall);
+                next_multiple(end.saturating_add((*timeout_ms).into()), patience.into())
             } else {
                 // One that is closing ends now.
                 now.wall
@@ -160,6 +161,12 @@ impl Shared {
         }
         connections
     }
+}
+
+/// The next time that is a multiple of an interval (ZK: `ExpiryQueue.roundToNextInterval`).
+fn next_multiple(time: i64, interval: i64) -> i64 {
+    let interval = interval.max(1);
+    time.div_euclid(interval).saturating_add(1).saturating_mul(interval)
 }
 
 /// The wall clock's time at a moment.
@@ -230,6 +237,13 @@ mod tests {
                         Sessions with Ephemerals (0):\nConnections dump:\n\
                         Connections Sets (0)/(0):\n";
         assert_eq!(Dump::default().text(), expected);
+    }
+
+    #[test]
+    fn connections_end_together() {
+        assert_eq!(next_multiple(31_000, 10_000), 40_000);
+        assert_eq!(next_multiple(40_000, 10_000), 50_000);
+        assert_eq!(next_multiple(7, 0), 8);
     }
 
     #[test]

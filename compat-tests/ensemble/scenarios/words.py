@@ -76,6 +76,37 @@ def gather(w, kind):
         return found, idle
 
 
+def dumps(w, kind):
+    """What all roles dump of sessions that only one server knows, and of others."""
+    keys = {"localSessionsEnabled": "true", "localSessionsUpgradingEnabled": "true"}
+    with w.ensemble([kind] * 4, observers=(4,), keys=keys) as ensemble:
+        ensemble.start(leader=3)
+        sessions = []
+        for number in ROLES:
+            for path in (None, f"/e{number}"):
+                session = Raw(ensemble[number].client_port)
+                # What creates an ephemeral is made known to all.
+                if path is None:
+                    session.exists("/")
+                else:
+                    session.create(path, flags=EPHEMERAL)
+                sessions.append(session)
+        ensemble.wait_level()
+        found = {role: shape(ensemble[number].ask("dump")) for number, role in ROLES.items()}
+        for session in sessions:
+            session.cut()
+        return found
+
+
+@scenario("words: dump with local sessions")
+def dump(w):
+    """Gathers both and compares."""
+    theirs, ours = dumps(w, APACHE), dumps(w, ZABRA)
+    found = [line for role in theirs for line in compare(role, theirs[role], ours[role])]
+    if found:
+        raise checks.Failed("\n".join(["dumps differ", *found]))
+
+
 @scenario("words: as Apache ZooKeeper's, in every role", quick=True)
 def words(w):
     """Gathers both and compares."""
