@@ -74,6 +74,8 @@ def checksums(place: Path) -> dict:
 def go_on(w: World, kind: str, flags: dict[str, str]) -> None:
     """The whole way: filled, taken over, exported, started again."""
     place = w.place("volume")
+    # A handful of snapshots and logs, however many znodes there are.
+    flags = {**flags, "snapCount": str(max(int(flags["snapCount"]), w.znodes // 4))}
     with Server(kind, place, flags) as server:
         owners = fill.fill(server.port, w.znodes)
         sessions = [owner.client_id for owner in owners]

@@ -41,7 +41,9 @@ class Server:
         keys = {"dataDir": directory / "data", "dataLogDir": directory / "datalog",
                 "clientPort": self.port, **KEYS}
         config.write_text("".join(f"{key}={value}\n" for key, value in keys.items()))
-        flags = {"znode.container.checkIntervalMs": "3600000", **(flags or {})}
+        # Logs are not made large ahead: they are copied.
+        flags = {"znode.container.checkIntervalMs": "3600000", "preAllocSize": "64",
+                 **(flags or {})}
         flags = {f"zookeeper.{key}": value for key, value in flags.items()}
         command, environment = command_of(kind, config, flags, "-Xmx512m")
         with self._log.open("wb") as log:
