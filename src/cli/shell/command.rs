@@ -63,7 +63,6 @@ pub(in crate::cli) enum Origin {
 pub(in crate::cli) enum Interrupt {
     /// It is given up, and has failed.
     Fails,
-    #[allow(dead_code)]
     /// It runs until then, and has done what it should.
     Ends,
 }

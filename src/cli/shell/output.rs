@@ -35,12 +35,6 @@ impl Output {
         self.json = json;
     }
 
-    /// Whether the output is JSON.
-    #[allow(dead_code)]
-    pub(in crate::cli) fn is_json(&self) -> bool {
-        self.json
-    }
-
     /// Whether somebody is looking, and control characters would do harm.
     pub(in crate::cli) fn is_terminal(&self) -> bool {
         self.is_terminal
