@@ -95,7 +95,7 @@ pub(super) struct Common {
 /// Where to connect, and how.
 #[derive(Args, Debug)]
 pub(super) struct Connection {
-    /// The servers: host:port[,host:port...][/chroot].
+    /// The servers: host:port, with commas between them; a chroot may follow the last.
     #[arg(long, value_name = "SERVERS", env = "ZABRA_SERVER", default_value = "127.0.0.1:2181")]
     server: String,
     /// How long to wait for the first connection.
