@@ -62,7 +62,7 @@ pub(crate) const RECORDS: &[(&str, &str, Recode)] = recoders! {
         SetAclRequest ReconfigRequest PathKind SetWatches SetWatches2 MultiHeader SaslToken
         PathResponse PathStat DataStat AclStat Names NamesStat Total ErrorResponse ClientInfo
         WhoAmIResponse WatcherEvent;
-    disk: StatPersisted ZnodeRecord SessionRecord TreeMark TreeBase StoreMeta FileHeader;
+    disk: StatPersisted ZnodeRecord SessionRecord TreeMark TreeBase StoreMeta ImportMark FileHeader;
     quorum: QuorumPacket LearnerInfo QuorumAuthPacket;
     txn: TxnHeader TxnDigest CreateTxn CreateContainerTxn CreateTtlTxn DeleteTxn SetDataTxn
         SetAclTxn CheckVersionTxn CreateSessionTxn CloseSessionTxn ErrorTxn SubTxn MultiTxn;

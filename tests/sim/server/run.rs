@@ -110,6 +110,7 @@ impl World {
         if self.is_led_by_a_broken_leader(server) {
             return;
         }
+        self.give_up_image(server);
         let Some(running) = &mut self.servers[server].running else { return };
         let touched: Vec<_> = std::mem::take(&mut running.touched).into_iter().collect();
         if !touched.is_empty() {

@@ -1,6 +1,7 @@
 //! Trees that travel: a view of the store to a learner, and one from a leader into the store.
 
 use super::super::net::packets as packet;
+use super::super::plan::{MS, Time};
 use super::super::queue::{Event, Life};
 use super::super::world::World;
 use super::boot::load;
@@ -31,6 +32,7 @@ pub(crate) struct Image {
 #[derive(Debug)]
 pub(crate) struct Install {
     pub(crate) link: LinkId,
+    since: Time,
     zxid: Zxid,
     /// What had been applied to the tree that is gone.
     applied: Zxid,
@@ -101,8 +103,15 @@ impl World {
         let applied = running.tree.applied_zxid();
         running.tree = Tree::new(TREE);
         running.views.clear();
-        running.install =
-            Some(Install { link, zxid, applied, image: None, stored: None, is_stepping: false });
+        running.install = Some(Install {
+            link,
+            since: self.now,
+            zxid,
+            applied,
+            image: None,
+            stored: None,
+            is_stepping: false,
+        });
         if self.has_link(server, link) {
             self.take_image(server, link);
         } else {
@@ -194,6 +203,21 @@ impl World {
         self.checks.installed(server, &image.mark);
         self.input(server, Input::Quorum(zab::Input::SnapshotReceived(link, zxid)));
         self.resume_link(server, link);
+    }
+
+    /// As the server does: of an image of which nothing has come for initLimit nothing will.
+    pub(crate) fn give_up_image(&mut self, server: usize) {
+        let patience = self.plan.tick_ms * MS * self.plan.init_limit;
+        let Some(running) = &self.servers[server].running else { return };
+        let Some(install) = &running.install else { return };
+        if install.image.is_some() || self.now - install.since <= patience {
+            return;
+        }
+        let link = install.link;
+        self.coverage.note("image given up");
+        self.close_link(server, link);
+        self.break_off_install(server);
+        self.input(server, Input::Quorum(zab::Input::Closed(link)));
     }
 
     /// The image does not come to its end: what is stored is loaded again.
