@@ -252,7 +252,12 @@ fn the_data_of_another_program_are_left_alone() {
     let ended = refused.err().expect("no server on a ZooKeeper's data");
     assert_eq!(ended.status.code(), Some(3), "{}", ended.log);
     assert!(ended.log.contains("Apache ZooKeeper"), "{}", ended.log);
-    assert_eq!(fs::read_dir(data.path()).expect("a directory").count(), 1);
+    assert_eq!(fs::read(&snapshot).expect("it is there"), b"ZKSN");
+    assert_eq!(fs::read_dir(data.path().join("version-2")).expect("a directory").count(), 1);
+    // What it has made of its own beside that does not let it start empty.
+    let again = Server::run(server_command(data.path(), &[]));
+    let ended = again.err().expect("no server on data that cannot be read");
+    assert_eq!(ended.status.code(), Some(3), "{}", ended.log);
 }
 
 #[test]

@@ -27,13 +27,12 @@ const STARTS: [&str; 6] = [
     "start-foreground",
 ];
 
-/// Arguments of `zabra entrypoint`.
-///
-/// Example: `zabra entrypoint zkServer.sh start-foreground`
+/// Start what a container is for, as its environment says.
 #[derive(Args, Debug)]
+#[command(after_help = "Example: zabra entrypoint zkServer.sh start-foreground")]
 pub(super) struct EntrypointArguments {
-    /// What to run. The server, with the files that the environment asks for, if this is nothing,
-    /// `zkServer.sh start-foreground` or what the images of others run; else just this.
+    /// What to run: the server, with the files that the environment asks for, if this is nothing,
+    /// zkServer.sh start-foreground or what the images of others run; else just this.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
