@@ -48,11 +48,11 @@ pub(super) fn suffer(
     for trouble in &step.troubles {
         let Some(id) = target(servers, trouble, &hit) else { continue };
         tell(format!("{:?} of server {id} ({:?})", trouble.fault, trouble.target));
+        undo.push(begin(servers, board, trouble, id, &hit));
         if trouble.fault == Fault::KillAll {
             hit.extend(servers.ids());
         }
         hit.push(id);
-        undo.push(begin(servers, board, trouble, id));
     }
     sleep(step.lasting);
     for undo in undo {
@@ -77,7 +77,14 @@ fn target(servers: &Servers, trouble: &Trouble, hit: &[usize]) -> Option<usize> 
     }
 }
 
-fn begin(servers: &mut Servers, board: &Board, trouble: &Trouble, id: usize) -> Undo {
+/// Lets a fault begin. `hit` are the servers that another one of this step has in its hands.
+fn begin(
+    servers: &mut Servers,
+    board: &Board,
+    trouble: &Trouble,
+    id: usize,
+    hit: &[usize],
+) -> Undo {
     let mut random = Random::new(trouble.chance);
     let since = servers.ensemble.log(id).len();
     match trouble.fault {
@@ -86,8 +93,8 @@ fn begin(servers: &mut Servers, board: &Board, trouble: &Trouble, id: usize) -> 
             Undo::Run(vec![id])
         }
         Fault::KillAll => {
-            let ids: Vec<usize> =
-                servers.ids().filter(|id| servers.ensemble.is_running(*id)).collect();
+            let is_whole = |id: &usize| servers.ensemble.is_running(*id) && !hit.contains(id);
+            let ids: Vec<usize> = servers.ids().filter(is_whole).collect();
             for id in &ids {
                 servers.ensemble.kill(*id);
             }
