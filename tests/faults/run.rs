@@ -26,12 +26,14 @@ const SEED: &str = "ZABRA_FAULTS_SEED";
 /// How long everything must have been well before the run is judged.
 const CALM: Duration = Duration::from_secs(1);
 
-/// Does a run in a place of its own, or, if this is that place, does it here.
-pub(super) fn run(test: &str, servers: usize) {
+/// Does a run in a place of its own, or, if this is that place, does it here. Without a seed it is
+/// the usual run: that shall fail for what was changed, and what is new is for long runs to find.
+pub(super) fn run(test: &str, servers: usize, usual: u64) {
+    let seed = given().unwrap_or(usual);
     if let Some(place) = isolation::inside() {
-        return Run::new(place, servers, seed()).judge();
+        return Run::new(place, servers, seed).judge();
     }
-    run_seed(test, seed());
+    run_seed(test, seed);
 }
 
 /// Does a run with a seed in a place of its own.
@@ -43,10 +45,16 @@ pub(super) fn run_seed(test: &str, seed: u64) {
     );
 }
 
+/// The seed that was given.
+fn given() -> Option<u64> {
+    let given = env::var(SEED).ok()?;
+    Some(given.parse().unwrap_or_else(|error| panic!("{SEED}={given}: {error}")))
+}
+
 /// The seed that was given, or a new one.
 pub(super) fn seed() -> u64 {
-    if let Ok(given) = env::var(SEED) {
-        return given.parse().unwrap_or_else(|error| panic!("{SEED}={given}: {error}"));
+    if let Some(given) = given() {
+        return given;
     }
     let time = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
     Random::new(u64::from(time.subsec_nanos())).between(0, 999_999_999)
