@@ -229,7 +229,7 @@ async fn strangers_and_garbage_do_no_harm() {
 fn a_configuration_that_contradicts_itself_is_refused() {
     let table = [
         ("server.4=h:2888:2888", "zoo.cfg:8: server.4 = \"h:2888:2888\": must have two different"),
-        ("sslQuorum=true", "sslQuorum is true"),
+        ("sslQuorum=true", "sslQuorum asks for TLS"),
         ("initLimit=0", "initLimit = \"0\": "),
     ];
     for (line, expected) in table {

@@ -67,6 +67,11 @@ def curator_jars() -> Path:
     return _maven_jars("curator", COMPAT / "lock" / "pom.xml")
 
 
+def monitoring_jars() -> Path:
+    """The directory with what makes Apache ZooKeeper answer over HTTP."""
+    return _maven_jars("monitoring", COMPAT / "apache" / "monitoring.xml")
+
+
 def debian_jars() -> Path:
     """The directory with zookeeper.jar and zookeeper-jute.jar of Debian's ZooKeeper 3.8.0.
 

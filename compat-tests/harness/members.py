@@ -103,6 +103,8 @@ def command_of(kind: str, config: Path, flags: dict[str, str], heap: str):
         own = cache.debian_jars()
         jars += [f"{own}/zookeeper.jar", f"{own}/zookeeper-jute.jar"]
     jars.append(f"{cache.apache_jars()}/*")
+    if "admin.enableServer=true" in config.read_text().splitlines():
+        jars.append(f"{cache.monitoring_jars()}/*")
     log = ["-Dorg.slf4j.simpleLogger.showDateTime=true",
            "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
            "-Dorg.slf4j.simpleLogger.showThreadName=false"]
@@ -121,6 +123,8 @@ class Member:
     observer: bool = False
     flags: dict[str, str] = field(default_factory=dict)
     heap: str = "-Xmx256m"
+    # Keys of zoo.cfg that it alone has.
+    keys: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self):
         self.client_port, self.quorum_port, self.election_port = (take_port() for _ in range(3))
@@ -162,7 +166,9 @@ class Member:
         own = f"dataDir={self.data()}\nclientPort={self.client_port}\n"
         if self.observer:
             own += "peerType=observer\n"
-        config.write_text(own + common)
+        own += "".join(f"{key}={value}\n" for key, value in self.keys.items())
+        # What is written last counts.
+        config.write_text(common + own)
         self.lives += 1
         self.history.append((time.strftime("%H:%M:%S"), self.kind))
         self.log = self.directory / f"log-{self.lives}-{self.kind}"

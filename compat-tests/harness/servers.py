@@ -166,10 +166,12 @@ class External:
 
 
 def _apache_command(config: Path, profile: Profile):
-    jars = cache.apache_jars()
+    jars = f"{cache.apache_jars()}/*"
+    if profile.keys.get("admin.enableServer") == "true":
+        jars += f":{cache.monitoring_jars()}/*"
     flags = [f"-D{key}={value}" for key, value in profile.flags.items()]
     return (["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", *flags,
-             "-cp", f"{jars}/*", "org.apache.zookeeper.server.quorum.QuorumPeerMain",
+             "-cp", jars, "org.apache.zookeeper.server.quorum.QuorumPeerMain",
              str(config)], {})
 
 

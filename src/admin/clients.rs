@@ -21,6 +21,8 @@ pub(super) struct Client {
     pub(super) received: u64,
     /// Packets sent.
     pub(super) sent: u64,
+    /// When it was made, milliseconds since the Unix epoch.
+    pub(super) since_wall: i64,
     /// Its session, if it has one.
     pub(super) session: Option<ClientSession>,
 }
@@ -60,6 +62,23 @@ impl Client {
         self.session
             .as_ref()
             .map_or_else(|| format!("{head})\n"), |session| format!("{head},{session})\n"))
+    }
+}
+
+impl ClientSession {
+    /// What is shown of a connection without one.
+    pub(super) fn none(since_wall: i64) -> Self {
+        Self {
+            id: 0,
+            last_op: "NA",
+            since_wall,
+            timeout_ms: 0,
+            last_xid: -1,
+            last_zxid: -1,
+            last_response: 0,
+            last_latency: 0,
+            latency: Summary::default(),
+        }
     }
 }
 
@@ -119,6 +138,7 @@ fn client(conn: &Conn, asking: ConnId) -> Client {
         queued,
         received: stats.received.load(Relaxed),
         sent: stats.sent.load(Relaxed),
+        since_wall: conn.since_wall,
         session,
     }
 }
@@ -130,7 +150,15 @@ mod tests {
 
     fn asking() -> Client {
         let remote = SocketAddr::from(([127, 0, 0, 1], 56550));
-        Client { remote, interest: 0, queued: 0, received: 1, sent: 0, session: None }
+        Client {
+            remote,
+            interest: 0,
+            queued: 0,
+            received: 1,
+            sent: 0,
+            since_wall: 0,
+            session: None,
+        }
     }
 
     fn busy() -> Client {
@@ -146,7 +174,8 @@ mod tests {
             latency: Summary { count: 3, sum: 1, least: 0, most: 1 },
         };
         let remote = SocketAddr::from(([127, 0, 0, 1], 56530));
-        Client { remote, interest: 1, queued: 0, received: 3, sent: 3, session: Some(session) }
+        let (session, since_wall) = (Some(session), 0);
+        Client { remote, interest: 1, queued: 0, received: 3, sent: 3, since_wall, session }
     }
 
     fn reset() -> Client {

@@ -4,7 +4,7 @@ use super::{process, version};
 use std::fmt::Write;
 
 /// ZooKeeper's word for what is not set.
-const ABSENT: &str = "<NA>";
+pub(super) const ABSENT: &str = "<NA>";
 
 /// The keys in ZooKeeper's order, with what they are here. Those of Java stay, because scripts look
 /// for them; there is no Java here, and ZooKeeper has a word for properties that are not set.

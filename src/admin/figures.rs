@@ -1,103 +1,32 @@
-//! The word `mntr`: every figure under ZooKeeper's name (ZK: `MonitorCommand`, `ServerMetrics`).
+//! Every figure that ZooKeeper has, under its name (ZK: `MonitorCommand`, `ServerMetrics`).
 //!
 //! Names of machinery that this server does not have stay, with the value 0: dashboards and alerts
-//! ask for them. A figure that has no name in ZooKeeper is not shown here.
+//! ask for them. A figure that has no name in ZooKeeper is not among them.
 
-use super::idle::{IDLE_COUNTERS, IDLE_DISTRIBUTIONS, IDLE_SUMMARIES};
+use super::idle::{
+    IDLE_COUNTER_SETS, IDLE_COUNTERS, IDLE_DISTRIBUTIONS, IDLE_GAUGES, IDLE_SUMMARIES,
+    IDLE_SUMMARY_SETS,
+};
+use super::registry::{Detail, Figures, Value};
 use super::text::Mean;
 use super::{process, quotas, version};
-use crate::server::{Distribution, Learners, Shared, Standing, Summary};
+use crate::server::{Counts, Distribution, Learners, Shared, Standing};
 use crate::session::Sessions;
 use crate::types::Moment;
-use std::fmt;
-use std::fmt::Write;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
-/// A figure's value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Value {
-    /// A whole number.
-    Whole(i64),
-    /// A mean.
-    Mean(Mean),
-    /// Words.
-    Text(&'static str),
-}
-
-impl fmt::Display for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Whole(number) => write!(f, "{number}"),
-            Self::Mean(mean) => write!(f, "{mean}"),
-            Self::Text(text) => f.write_str(text),
-        }
-    }
-}
-
-/// Names and values in the order in which they are shown.
-#[derive(Debug, Default)]
-pub(super) struct Figures {
-    list: Vec<(String, Value)>,
-}
-
-impl Figures {
-    fn put(&mut self, name: impl Into<String>, value: Value) {
-        self.list.push((name.into(), value));
-    }
-
-    fn count(&mut self, name: &str, number: impl TryInto<i64>) {
-        self.put(name, Value::Whole(number.try_into().unwrap_or(i64::MAX)));
-    }
-
-    fn counter(&mut self, name: &str, counter: &AtomicU64) {
-        self.count(name, counter.load(Relaxed));
-    }
-
-    fn summary(&mut self, name: &str, summary: &Summary) {
-        let Summary { count, sum, least, most } = *summary;
-        self.put(format!("avg_{name}"), Value::Mean(Mean::of(summary)));
-        for (of, number) in [("min", least), ("max", most), ("cnt", count), ("sum", sum)] {
-            self.count(&format!("{of}_{name}"), number);
-        }
-    }
-
-    fn distribution(&mut self, name: &str, distribution: &Distribution) {
-        self.summary(name, &distribution.summary);
-        for (of, number) in ["p50", "p95", "p99", "p999"].iter().zip(distribution.percentiles) {
-            self.count(&format!("{of}_{name}"), number);
-        }
-    }
-
-    /// What a leader counts of its proposals and of its queues to learners, which are none here.
-    fn leadership(&mut self, learners: &[i64], sizes: [i64; 3]) {
-        for (of, size) in ["last", "min", "max"].iter().zip(sizes) {
-            self.count(&format!("{of}_proposal_size"), size);
-        }
-        for learner in learners {
-            self.summary(&format!("{learner}_learner_handler_qp_size"), &Summary::default());
-            let time = format!("{learner}_learner_handler_qp_time_ms");
-            self.distribution(&time, &Distribution::default());
-        }
-    }
-
-    /// The text of the word.
-    pub(super) fn text(&self) -> String {
-        let mut text = String::new();
-        for (name, value) in &self.list {
-            let _ = writeln!(text, "zk_{name}\t{value}");
-        }
-        text
-    }
-}
+/// Microseconds in a millisecond, which is ZooKeeper's unit.
+const MICROS: u64 = 1000;
 
 impl Shared {
     /// Every figure as it is now.
     pub(super) fn figures(&self, standing: &Standing) -> Figures {
         let mut figures = Figures::default();
-        figures.put("version", Value::Text(version::FULL));
-        figures.put("server_state", Value::Text(standing.mode));
+        figures.gauge("version", Value::Text(version::FULL));
+        figures.gauge("server_state", Value::Text(standing.mode));
         self.quorum(standing, &mut figures);
         self.gauges(&mut figures);
+        self.quotas(&mut figures);
         self.counters(&mut figures);
         self.summaries(&mut figures);
         figures
@@ -106,144 +35,188 @@ impl Shared {
     /// What only members of an ensemble have.
     fn quorum(&self, standing: &Standing, figures: &mut Figures) {
         let Some(ensemble) = &self.config.ensemble else { return };
-        figures.put("peer_state", Value::Text(standing.detail));
-        figures.count("quorum_size", ensemble.membership.voters());
-        if let Some(leader) = self.observed() {
-            figures.count("observer_master_id", leader);
+        figures.gauge("peer_state", Value::Text(standing.detail));
+        figures.whole("quorum_size", ensemble.membership.voters() as u64);
+        if let Some(leader) = standing.leader.filter(|_| standing.mode == "observer") {
+            figures.whole("observer_master_id", leader);
         }
         if let Some(learners) = standing.learners {
             let Learners { all, synced_followers, synced_observers, pending_syncs } = learners;
-            figures.count("learners", all);
-            figures.count("synced_followers", synced_followers);
-            figures.count("synced_non_voting_followers", 0);
-            figures.count("synced_observers", synced_observers);
-            figures.count("pending_syncs", pending_syncs);
+            figures.whole("learners", all as u64);
+            figures.whole("synced_followers", synced_followers as u64);
+            figures.whole("synced_non_voting_followers", 0);
+            figures.whole("synced_observers", synced_observers as u64);
+            figures.whole("pending_syncs", pending_syncs as u64);
             let since = Moment(self.stats.serving_since.load(Relaxed));
-            figures.count("leader_uptime", self.clock.moment().since(since));
-            figures.leadership(&self.learner_ids(), self.stats.proposal_sizes());
+            figures.whole("leader_uptime", self.clock.moment().since(since));
+            self.leadership(figures);
         }
     }
 
+    /// What a leader counts of its proposals and of its queues to learners, which are none here.
+    fn leadership(&self, figures: &mut Figures) {
+        let names = ["last_proposal_size", "min_proposal_size", "max_proposal_size"];
+        for (name, size) in names.into_iter().zip(self.stats.proposal_sizes()) {
+            figures.whole(name, size);
+        }
+        let idle = || {
+            let learners = self.learner_ids().into_iter();
+            let keyed = learners.map(|id| (vec![("key", id.to_string())], Distribution::default()));
+            keyed.collect()
+        };
+        figures.summaries("learner_handler_qp_size", Detail::Basic, idle());
+        figures.summaries("learner_handler_qp_time_ms", Detail::Advanced, idle());
+    }
+
     fn gauges(&self, figures: &mut Figures) {
-        let latency = self.stats.latency.summary();
-        figures.put("avg_latency", Value::Mean(Mean::of(&latency)));
-        figures.count("max_latency", latency.most);
-        figures.count("min_latency", latency.least);
-        figures.counter("packets_received", &self.stats.received);
-        figures.counter("packets_sent", &self.stats.sent);
-        figures.count("num_alive_connections", self.conns.len());
-        figures.count("outstanding_requests", self.waiting());
-        figures.count("uptime", self.clock.moment().0);
-        figures.count("global_sessions", self.with_sessions(Sessions::len));
-        figures.count("local_sessions", self.local_sessions());
-        figures.count("digest_mismatches_count", self.digest_mismatches());
+        let stats = &self.stats;
+        let latency = stats.latency.summary();
+        figures.gauge("avg_latency", Value::Mean(Mean::of(&latency)));
+        figures.whole("max_latency", latency.most);
+        figures.whole("min_latency", latency.least);
+        figures.whole("packets_received", stats.received.load(Relaxed));
+        figures.whole("packets_sent", stats.sent.load(Relaxed));
+        figures.whole("num_alive_connections", self.conns.len() as u64);
+        figures.whole("outstanding_requests", self.waiting() as u64);
+        figures.whole("uptime", self.clock.moment().0);
+        figures.whole("global_sessions", self.with_sessions(Sessions::len) as u64);
+        figures.whole("local_sessions", self.local_sessions() as u64);
         {
             let tree = self.tree.read();
-            figures.count("znode_count", tree.node_count());
-            figures.count("ephemerals_count", tree.ephemeral_count());
-            figures.count("approximate_data_size", tree.data_size());
+            figures.whole("znode_count", tree.node_count() as u64);
+            figures.whole("ephemerals_count", tree.ephemeral_count() as u64);
+            figures.whole("approximate_data_size", tree.data_size());
         }
-        self.quotas(figures);
-        let watches = self.watches.lock().total();
-        figures.count("watch_count", watches);
-        figures.count("open_file_descriptor_count", process::open_files());
-        figures.count("max_file_descriptor_count", process::max_open_files());
+        let watches = self.watches.lock().total() as u64;
+        figures.whole("watch_count", watches);
+        figures.whole("open_file_descriptor_count", process::open_files());
+        figures.whole("max_file_descriptor_count", process::max_open_files());
         // A probability, which is no whole number even where it is 0.
-        figures.put("connection_drop_probability", Value::Mean(Mean::new(0, 0)));
-        self.reply_sizes(figures);
-        figures.counter("auth_failed_count", &self.stats.auth_failed);
+        figures.gauge("connection_drop_probability", Value::Mean(Mean::new(0, 0)));
+        let names =
+            ["last_client_response_size", "min_client_response_size", "max_client_response_size"];
+        for (name, size) in names.into_iter().zip(self.reply_sizes()) {
+            figures.whole(name, size);
+        }
+        figures.whole("auth_failed_count", stats.auth_failed.load(Relaxed));
+        for name in IDLE_GAUGES {
+            figures.whole(name, 0);
+        }
     }
 
     fn quotas(&self, figures: &mut Figures) {
         let quotas = quotas::by_namespace(&self.tree.read());
-        for (namespace, quota) in quotas {
-            let mut put = |what: &str, number| {
-                figures.count(&format!("{namespace}_quota_{what}_per_namespace"), number);
-            };
-            put("count_limit", quota.count_limit);
-            put("bytes_limit", quota.bytes_limit);
-            put("count_usage", quota.count_used);
-            put("bytes_usage", quota.bytes_used);
-        }
+        let mut put = |name, of: fn(&quotas::NamespaceQuota) -> i64| {
+            let values = quotas.iter().map(|(namespace, quota)| {
+                (vec![("key", namespace.clone())], Value::Whole(of(quota)))
+            });
+            figures.gauges(name, values.collect());
+        };
+        put("quota_count_limit_per_namespace", |quota| quota.count_limit);
+        put("quota_bytes_limit_per_namespace", |quota| quota.bytes_limit);
+        put("quota_count_usage_per_namespace", |quota| quota.count_used);
+        put("quota_bytes_usage_per_namespace", |quota| quota.bytes_used);
     }
 
-    /// Sizes are -1 before the first reply.
-    fn reply_sizes(&self, figures: &mut Figures) {
+    /// Bytes of the last, the smallest and the largest reply; -1 before there is one.
+    pub(super) fn reply_sizes(&self) -> [i64; 3] {
         let sizes = self.stats.reply_bytes.summary();
         let last = self.stats.last_reply_bytes.load(Relaxed);
-        for (name, size) in [("last", last), ("max", sizes.most), ("min", sizes.least)] {
-            let size = if sizes.count == 0 { -1 } else { i64::try_from(size).unwrap_or(i64::MAX) };
-            figures.count(&format!("{name}_client_response_size"), size);
-        }
+        [last, sizes.least, sizes.most]
+            .map(|size| if sizes.count == 0 { -1 } else { i64::try_from(size).unwrap_or(i64::MAX) })
     }
 
     fn counters(&self, figures: &mut Figures) {
         let stats = &self.stats;
-        figures.counter("bytes_received_count", &stats.received_bytes);
-        figures.counter("connection_rejected", &stats.rejected);
-        figures.counter("connection_request_count", &stats.connection_requests);
-        figures.counter("sessionless_connections_expired", &stats.sessionless_expired);
-        figures.counter("stale_sessions_expired", &stats.sessions_expired);
-        figures.counter("watch_bytes", &stats.notice_bytes);
-        figures.count("response_bytes", stats.reply_bytes.summary().sum);
-        figures.count("sync_processor_request_queued", stats.batch.summary().sum);
+        let (ensemble, images) = (&stats.ensemble, &stats.images);
+        let counters = [
+            ("bytes_received_count", &stats.received_bytes),
+            ("connection_drop_count", &stats.dropped),
+            ("connection_rejected", &stats.rejected),
+            ("connection_request_count", &stats.connection_requests),
+            ("sessionless_connections_expired", &stats.sessionless_expired),
+            ("stale_sessions_expired", &stats.sessions_expired),
+            ("watch_bytes", &stats.notice_bytes),
+            ("looking_count", &ensemble.looking),
+            ("proposal_count", &ensemble.proposed),
+            ("commit_count", &ensemble.committed),
+            ("learner_proposal_received_count", &ensemble.received),
+            ("learner_commit_received_count", &ensemble.learned),
+            ("snap_count", &ensemble.snapshots),
+            ("snapshot_error_count", &images.write_errors),
+            ("snapshot_rate_limited_count", &images.writes_limited),
+            ("restore_error_count", &images.restore_errors),
+            ("restore_rate_limited_count", &images.restores_limited),
+        ];
+        for (name, counter) in counters {
+            figures.counter(name, counter.load(Relaxed));
+        }
+        figures.counter("digest_mismatches_count", self.digest_mismatches());
+        figures.counter("response_bytes", stats.reply_bytes.summary().sum);
+        figures.counter("sync_processor_request_queued", stats.batch.counts().sum());
         for name in IDLE_COUNTERS {
-            figures.count(name, 0);
+            figures.counter(name, 0);
+        }
+        for name in IDLE_COUNTER_SETS {
+            figures.counters(name, Vec::new());
         }
     }
 
     fn summaries(&self, figures: &mut Figures) {
-        let stats = &self.stats;
-        figures.summary("dbinittime", &stats.startup_ms.summary());
-        figures.summary("fsynctime", &stats.fsync.summary());
-        figures.summary("startup_txns_loaded", &stats.startup_entries.summary());
-        figures.summary("sync_processor_batch_size", &stats.batch.summary());
-        figures.distribution("readlatency", &stats.read_latency.distribution());
-        figures.distribution("updatelatency", &stats.write_latency.distribution());
+        let (stats, stages) = (&self.stats, &self.stats.stages);
+        let fsync = stages.fsync.distribution().in_units_of(MICROS);
+        let basic = [
+            ("dbinittime", stats.startup_ms.distribution()),
+            ("election_time", stats.ensemble.elections.distribution()),
+            ("fsynctime", fsync),
+            ("restore_time", stats.images.restored_ms.distribution()),
+            ("snapshottime", stats.images.written_ms.distribution()),
+            ("startup_txns_loaded", stats.startup_entries.distribution()),
+            ("sync_process_time", fsync),
+            ("sync_processor_batch_size", stats.batch.distribution()),
+            ("unavailable_time", stats.ensemble.unavailable.distribution()),
+        ];
+        for (name, distribution) in basic {
+            figures.summary(name, Detail::Basic, distribution);
+        }
+        let waiting = stages.waiting.distribution().in_units_of(MICROS);
+        let advanced = [
+            ("readlatency", self.latencies(false)),
+            ("updatelatency", self.latencies(true)),
+            ("propagation_latency", stages.whole.distribution().in_units_of(MICROS)),
+            ("quorum_ack_latency", stages.agreement.distribution().in_units_of(MICROS)),
+            ("sync_processor_queue_time_ms", waiting),
+            ("sync_processor_queue_flush_time_ms", fsync),
+            ("sync_processor_queue_and_flush_time_ms", self.logging()),
+        ];
+        for (name, distribution) in advanced {
+            figures.summary(name, Detail::Advanced, distribution);
+        }
         for name in IDLE_SUMMARIES {
-            figures.summary(name, &Summary::default());
+            figures.summary(name, Detail::Basic, Distribution::default());
         }
         for name in IDLE_DISTRIBUTIONS {
-            figures.distribution(name, &Distribution::default());
+            figures.summary(name, Detail::Advanced, Distribution::default());
+        }
+        for name in IDLE_SUMMARY_SETS {
+            let detail = if name == "ack_latency" { Detail::Advanced } else { Detail::Basic };
+            figures.summaries(name, detail, Vec::new());
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::super::recorded;
-    use super::*;
-
-    fn lines_of(name: &str) -> String {
-        let of_name = |line: &&str| {
-            line.split_once('\t').is_some_and(|(key, _)| key.ends_with(&format!("_{name}")))
-        };
-        recorded::MNTR.lines().filter(of_name).flat_map(|line| [line, "\n"]).collect()
-    }
-
-    #[test]
-    fn summaries_have_the_layout_of_zookeeper() {
-        let mut figures = Figures::default();
-        figures.summary("fsynctime", &Summary { count: 6, sum: 4, least: 0, most: 4 });
-        assert_eq!(figures.text(), lines_of("fsynctime"));
-    }
-
-    #[test]
-    fn distributions_have_the_layout_of_zookeeper() {
-        let summary = Summary { count: 6, sum: 22, least: 1, most: 9 };
-        let mut figures = Figures::default();
-        figures.distribution("updatelatency", &Distribution { summary, percentiles: [2, 9, 9, 9] });
-        assert_eq!(figures.text(), lines_of("updatelatency"));
-    }
-
-    #[test]
-    fn other_figures_have_the_layout_of_zookeeper() {
-        let mut figures = Figures::default();
-        figures.put("server_state", Value::Text("standalone"));
-        figures.count("znode_count", 8);
-        figures.put("connection_drop_probability", Value::Mean(Mean::new(0, 0)));
-        for line in figures.text().lines() {
-            assert!(recorded::MNTR.lines().any(|theirs| theirs == line), "{line}");
+    /// Milliseconds of all writes, or of all other operations.
+    fn latencies(&self, writes: bool) -> Distribution {
+        let mut all = Counts::default();
+        for (op, histogram) in self.stats.operations.iter() {
+            if op.is_write() == writes {
+                all.merge(&histogram.counts());
+            }
         }
+        all.distribution().in_units_of(MICROS)
+    }
+
+    /// Milliseconds that transactions spent waiting for the disk and being written.
+    fn logging(&self) -> Distribution {
+        self.stats.stages.logging.distribution().in_units_of(MICROS)
     }
 }

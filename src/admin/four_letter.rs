@@ -142,7 +142,7 @@ impl Shared {
             Word::Conf => conf(&self.config, self.address.port(), &self.directories()),
             Word::Cons => self.clients(conn.id).iter().map(Client::full).collect::<String>() + "\n",
             Word::Crst => {
-                self.conns.all().iter().for_each(|conn| conn.stats.reset());
+                self.reset_connections();
                 "Connection stats reset.\n".to_owned()
             }
             Word::Dirs => self.directories().sizes(),
@@ -151,10 +151,10 @@ impl Shared {
             Word::Gtmk => self.trace_mask.load(Relaxed).to_string(),
             Word::Hash => self.digests(),
             Word::Isro => if standing.read_only { "ro" } else { "rw" }.to_owned(),
-            Word::Mntr => self.figures(&standing).text(),
+            Word::Mntr => self.figures(&standing).mntr(),
             Word::Ruok => "imok".to_owned(),
             Word::Srst => {
-                self.stats.reset();
+                self.reset_stats();
                 "Server stats reset.\n".to_owned()
             }
             Word::Srvr => format!("{}{}", status::version_line(), self.status(&standing)),
@@ -171,6 +171,16 @@ impl Shared {
             Word::Wchp => watches::by_path(&self.watches_by_path()),
             Word::Wchs => watches::summary(self.watches.lock().summary()),
         }
+    }
+
+    /// Forgets what was counted of connections.
+    pub(super) fn reset_connections(&self) {
+        self.conns.all().iter().for_each(|conn| conn.stats.reset());
+    }
+
+    /// Forgets what was counted of the server.
+    pub(super) fn reset_stats(&self) {
+        self.stats.reset();
     }
 
     /// The digests of the tree after earlier transactions.

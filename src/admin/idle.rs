@@ -1,11 +1,9 @@
 //! Names of `mntr` whose figures are always 0 here.
 
 /// Counters of what this server does not do or does not count.
-pub(super) const IDLE_COUNTERS: [&str; 45] = [
+pub(super) const IDLE_COUNTERS: [&str; 31] = [
     "add_dead_watcher_stall_time",
     "cnxn_closed_without_zk_server_running",
-    "commit_count",
-    "connection_drop_count",
     "connection_revalidate_count",
     "dead_watchers_cleared",
     "dead_watchers_queued",
@@ -15,16 +13,9 @@ pub(super) const IDLE_COUNTERS: [&str; 45] = [
     "ensemble_auth_success",
     "insecure_admin_count",
     "large_requests_rejected",
-    "learner_commit_received_count",
-    "learner_proposal_received_count",
-    "looking_count",
-    "non_mtls_local_conn_count",
-    "non_mtls_remote_conn_count",
     "outstanding_changes_queued",
     "outstanding_changes_removed",
-    "outstanding_tls_handshake",
     "prep_processor_request_queued",
-    "proposal_count",
     "quit_leading_due_to_disloyal_voter",
     "request_commit_queued",
     "request_throttle_wait_count",
@@ -33,13 +24,8 @@ pub(super) const IDLE_COUNTERS: [&str; 45] = [
     "response_packet_cache_misses",
     "response_packet_get_children_cache_hits",
     "response_packet_get_children_cache_misses",
-    "restore_error_count",
-    "restore_rate_limited_count",
     "revalidate_count",
     "skip_learner_request_to_next_processor_count",
-    "snap_count",
-    "snapshot_error_count",
-    "snapshot_rate_limited_count",
     "stale_replies",
     "stale_requests",
     "stale_requests_dropped",
@@ -49,13 +35,23 @@ pub(super) const IDLE_COUNTERS: [&str; 45] = [
     "unsuccessful_handshake",
 ];
 
+/// Gauges of what this server does not do.
+pub(super) const IDLE_GAUGES: [&str; 3] =
+    ["non_mtls_local_conn_count", "non_mtls_remote_conn_count", "outstanding_tls_handshake"];
+
+/// Sets of counters and of summaries that never have members.
+pub(super) const IDLE_COUNTER_SETS: [&str; 1] = ["quota_exceeded_error_per_namespace"];
+
+/// The same of distributions.
+pub(super) const IDLE_SUMMARY_SETS: [&str; 3] =
+    ["ack_latency", "read_per_namespace", "write_per_namespace"];
+
 /// Summaries of what this server does not do or does not measure.
-pub(super) const IDLE_SUMMARIES: [&str; 38] = [
+pub(super) const IDLE_SUMMARIES: [&str; 33] = [
     "commit_commit_proc_req_queued",
     "commit_process_time",
     "concurrent_request_processing_in_commit_processor",
     "connection_token_deficit",
-    "election_time",
     "follower_sync_time",
     "inflight_diff_count",
     "inflight_snap_count",
@@ -76,23 +72,19 @@ pub(super) const IDLE_SUMMARIES: [&str; 38] = [
     "reads_after_write_in_session_queue",
     "reads_issued_from_session_queue",
     "requests_in_session_queue",
-    "restore_time",
     "session_queues_drained",
-    "snapshottime",
     "socket_closing_time",
     "startup_snap_load_time",
     "startup_txns_load_time",
-    "sync_process_time",
     "sync_processor_queue_size",
     "time_waiting_empty_pool_in_commit_processor_read_ms",
-    "unavailable_time",
     "write_batch_time_in_commit_processor",
     "write_commit_proc_issued",
     "write_commit_proc_req_queued",
 ];
 
 /// The same with percentiles.
-pub(super) const IDLE_DISTRIBUTIONS: [&str; 21] = [
+pub(super) const IDLE_DISTRIBUTIONS: [&str; 16] = [
     "close_session_prep_time",
     "commit_propagation_latency",
     "dead_watchers_cleaner_latency",
@@ -101,17 +93,12 @@ pub(super) const IDLE_DISTRIBUTIONS: [&str; 21] = [
     "om_commit_process_time_ms",
     "om_proposal_process_time_ms",
     "prep_processor_queue_time_ms",
-    "propagation_latency",
     "proposal_ack_creation_latency",
     "proposal_latency",
-    "quorum_ack_latency",
     "read_commitproc_time_ms",
     "read_final_proc_time_ms",
     "request_throttle_queue_time_ms",
     "server_write_committed_time_ms",
-    "sync_processor_queue_and_flush_time_ms",
-    "sync_processor_queue_flush_time_ms",
-    "sync_processor_queue_time_ms",
     "write_commitproc_time_ms",
     "write_final_proc_time_ms",
 ];

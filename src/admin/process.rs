@@ -34,6 +34,53 @@ fn kilobytes(info: &str, name: &str) -> Option<u64> {
     rest.split_whitespace().next()?.parse().ok()
 }
 
+/// What this process takes and has.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Usage {
+    /// Seconds of processor time.
+    pub(super) cpu_seconds: f64,
+    /// When it was started, seconds since the Unix epoch.
+    pub(super) started: f64,
+    /// Bytes of memory that it occupies.
+    pub(super) resident: u64,
+    /// Bytes of its address space.
+    pub(super) virtual_size: u64,
+    /// Its threads.
+    pub(super) threads: u64,
+    /// Bytes of memory that the machine has.
+    pub(super) memory: u64,
+}
+
+/// Ticks in a second of the times in `/proc`, on every Linux.
+const TICKS: f64 = 100.0;
+
+/// What this process takes now; zeros where that cannot be told.
+pub(super) fn usage() -> Usage {
+    let read = |file| fs::read_to_string(file).unwrap_or_default();
+    let (status, info) = (read("/proc/self/status"), read("/proc/meminfo"));
+    let bytes = |text: &str, name| kilobytes(text, name).unwrap_or(0) * 1024;
+    let (cpu, start) = times(&read("/proc/self/stat")).unwrap_or_default();
+    let boot = kilobytes(&read("/proc/stat"), "btime").unwrap_or(0);
+    #[expect(clippy::cast_precision_loss, reason = "a time in seconds")]
+    let boot = boot as f64;
+    Usage {
+        cpu_seconds: cpu / TICKS,
+        started: boot + start / TICKS,
+        resident: bytes(&status, "VmRSS:"),
+        virtual_size: bytes(&status, "VmSize:"),
+        threads: kilobytes(&status, "Threads:").unwrap_or(0),
+        memory: bytes(&info, "MemTotal:"),
+    }
+}
+
+/// Processor time and start in the text of `/proc/self/stat`, both in ticks. The program's name
+/// stands in parentheses and may hold anything.
+fn times(stat: &str) -> Option<(f64, f64)> {
+    let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split_whitespace().collect();
+    let field = |index: usize| fields.get(index)?.parse::<f64>().ok();
+    Some((field(11)? + field(12)?, field(19)?))
+}
+
 /// A setting of the kernel, such as `hostname`.
 pub(super) fn kernel(name: &str) -> Option<String> {
     let text = fs::read_to_string(Path::new("/proc/sys/kernel").join(name)).ok()?;
@@ -54,6 +101,14 @@ pub(super) fn directory_size(dir: &Path) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_read_whatever_the_program_is_called() {
+        let stat = "7 (a b) c) S 1 7 7 0 -1 4194560 1 0 0 0 250 50 0 0 20 0 9 0 12345 1 2";
+        assert_eq!(times(stat), Some((300.0, 12345.0)));
+        assert_eq!(times("7 (a) S 1"), None);
+        assert_eq!(times(""), None);
+    }
 
     #[test]
     fn limits_are_read() {

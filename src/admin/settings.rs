@@ -59,7 +59,7 @@ pub(super) fn conf(config: &Config, port: u16, dirs: &Directories) -> String {
         ("minSessionTimeout", config.sessions.min_timeout_ms.to_string()),
         ("maxSessionTimeout", config.sessions.max_timeout_ms.to_string()),
         ("clientPortListenBacklog", number(config.client.backlog.map(i64::from))),
-        ("serverId", config.ensemble.as_ref().map_or(STANDALONE_ID, |it| it.my_id).to_string()),
+        ("serverId", server_id(config).to_string()),
     ];
     let mut text = String::new();
     for (key, value) in lines {
@@ -69,6 +69,11 @@ pub(super) fn conf(config: &Config, port: u16, dirs: &Directories) -> String {
         quorum(config, ensemble, &mut text);
     }
     text
+}
+
+/// The id of a server.
+pub(super) fn server_id(config: &Config) -> i64 {
+    config.ensemble.as_ref().map_or(STANDALONE_ID, |it| it.my_id)
 }
 
 /// What a member of an ensemble adds (ZK: `QuorumZooKeeperServer.dumpConf`).

@@ -16,6 +16,7 @@ mod exit {
     pub(super) const UNEXPECTED: u8 = 1;
     pub(super) const INVALID_INVOCATION: u8 = 2;
     pub(super) const DATA_DIR: u8 = 3;
+    pub(super) const ADMIN_SERVER: u8 = 4;
     pub(super) const QUORUM_PORT: u8 = 14;
 }
 
@@ -43,7 +44,8 @@ pub(super) struct ServerArguments {
     data_dir: Option<PathBuf>,
 
     /// Keep the data in a new temporary directory that is removed at the end, take any free port
-    /// unless one is given, listen on 127.0.0.1 only, and print the port as the first line.
+    /// unless one is given, listen on 127.0.0.1 only, have no AdminServer unless a key `admin.*`
+    /// is set, and print the port as the first line.
     #[arg(long, conflicts_with = "data_dir")]
     temporary: bool,
 
@@ -117,9 +119,12 @@ pub(super) fn run(arguments: &ServerArguments) -> ExitCode {
                 ServerError::Config(_) => exit::INVALID_INVOCATION,
                 ServerError::Data(_) => exit::DATA_DIR,
                 ServerError::QuorumPort(_) => exit::QUORUM_PORT,
-                ServerError::Bind { .. } | ServerError::Thread(_) | ServerError::Stopped(_) => {
-                    exit::UNEXPECTED
-                }
+                ServerError::AdminServer(_) => exit::ADMIN_SERVER,
+                ServerError::Audit(_)
+                | ServerError::Bind { .. }
+                | ServerError::Metrics(_)
+                | ServerError::Thread(_)
+                | ServerError::Stopped(_) => exit::UNEXPECTED,
             }
             .into()
         }
@@ -178,6 +183,9 @@ fn configure(
     if let Some(directory) = temporary {
         flags.push(("dataDir".to_owned(), directory.path().display().to_string()));
         flags.push(("clientPortAddress".to_owned(), "127.0.0.1".to_owned()));
+    }
+    if temporary.is_some() && !arguments.set.iter().any(|setting| setting.contains("admin.")) {
+        flags.push(("admin.enableServer".to_owned(), "false".to_owned()));
     }
     if let Some(port) = arguments.port.or(arguments.temporary.then_some(0)) {
         flags.push(("clientPort".to_owned(), port.to_string()));

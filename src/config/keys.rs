@@ -226,6 +226,10 @@ const KEYS: &[Row] = &[
     property("enforce.auth.enabled"),
     property("enforce.auth.schemes"),
     property("audit.enable"),
+    // Keys of this server's own.
+    property("audit.file"),
+    property("audit.format"),
+    property("request.warningthresholdms"),
     unused("audit.impl.class", "the audit log is written by the server itself"),
     unused("enableEagerACLCheck", "permissions are checked once, where the transaction is made"),
     unused("IPAuthenticationProvider.usexforwardedfor", "client addresses are taken from sockets"),

@@ -34,7 +34,7 @@ pub use ensemble::{Ensemble, Membership};
 pub use error::{ConfigError, Origin, Problem};
 pub use member::{Member, MemberAddress, Role};
 pub use options::{
-    Admin, AuthProvider, AuthSettings, ClientPorts, Containers, DIGEST_ALGORITHMS, Endpoint,
+    Admin, Audit, AuthProvider, AuthSettings, ClientPorts, Containers, DIGEST_ALGORITHMS, Endpoint,
     FourLetterWords, Limits, Metrics, MetricsProvider, MultiAddress, Quorum, QuorumSecurity,
     QuorumTiming, SessionLimits, Storage, Tls, TlsProperties, TreeSettings,
 };
@@ -72,8 +72,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// Certificates.
     pub tls: Tls,
-    /// `audit.enable`, false: changes are written to the audit log.
-    pub audit: bool,
+    /// The log of who changed what.
+    pub audit: Audit,
     /// `readonlymode.enabled`, false: a server that lost its quorum still serves reads.
     pub read_only_mode: bool,
     /// The number in the file `myid` of the data directory; none if there is no such file.
@@ -85,6 +85,7 @@ pub struct Config {
     /// What an operator should know, a line each, in the order of the places.
     pub notes: Vec<String>,
     origins: BTreeMap<String, Origin>,
+    properties: BTreeMap<String, String>,
 }
 
 impl Config {
@@ -117,6 +118,22 @@ impl Config {
         self.origins.get(key)
     }
 
+    /// Every key that is set, by its name without `zookeeper.`, and where.
+    pub fn origins(&self) -> impl Iterator<Item = (&str, &Origin)> {
+        self.origins.iter().map(|(key, origin)| (key.as_str(), origin))
+    }
+
+    /// What would be system properties with ZooKeeper, by their names there. Secrets do not show.
+    pub fn properties(&self) -> &BTreeMap<String, String> {
+        &self.properties
+    }
+
+    /// The text of the file it was read from, without secrets.
+    pub fn initial_text(&self) -> Option<String> {
+        let text = self.initial.as_ref()?.expose();
+        Some(properties::without_secrets(text, keys::is_secret))
+    }
+
     /// The configuration, and everything that is wrong with it; then it means nothing.
     fn build(sources: &Sources, read_file: ReadFile<'_>) -> (Self, Vec<Problem>) {
         let (mut settings, initial) = sources.collect(read_file);
@@ -129,6 +146,7 @@ impl Config {
         config.initial = initial.map(Secret::new);
         settings.note_unused();
         config.origins = settings.origins();
+        config.properties = settings.properties();
         config.notes = settings.take_notes();
         (config, settings.problems)
     }
@@ -160,7 +178,7 @@ impl Config {
             admin: read::admin(settings),
             metrics: read::metrics(settings),
             tls: read::tls(settings),
-            audit: settings.boolean("audit.enable", false),
+            audit: read::audit(settings),
             read_only_mode,
             client,
             storage,
@@ -170,6 +188,7 @@ impl Config {
             ensemble,
             notes: Vec::new(),
             origins: BTreeMap::new(),
+            properties: BTreeMap::new(),
         }
     }
 }

@@ -82,6 +82,9 @@ pub struct Limits {
     pub large_requests_bytes: u32,
     /// `nio.sessionlessCnxnTimeout`, 10,000: how long a connection may take to open a session.
     pub sessionless_timeout_ms: u32,
+    /// `request.warningthresholdms`, 1000: a slower request is worth a line in the log; 0 is none.
+    /// No key of ZooKeeper's.
+    pub slow_request_ms: u64,
 }
 
 /// The range of session timeouts that a client can have.
@@ -268,6 +271,19 @@ pub struct Admin {
     pub force_https: bool,
     /// `admin.needClientAuth`, false.
     pub need_client_auth: bool,
+}
+
+/// The log of who changed what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// `audit.enable`, false.
+    pub enabled: bool,
+    /// `audit.file`: where it is written, if not among the other lines of the log. No key of
+    /// ZooKeeper's.
+    pub file: Option<PathBuf>,
+    /// `audit.format`, text: whether it is json rather than ZooKeeper's lines. No key of
+    /// ZooKeeper's.
+    pub json: bool,
 }
 
 /// How metrics are published, besides the word `mntr` and the HTTP server for administration.

@@ -43,6 +43,30 @@ pub(super) fn parse(text: &str) -> Vec<Result<Property, BadEscape>> {
     logical_lines(text).into_iter().map(|(line, content)| property(line, &content)).collect()
 }
 
+/// The text, with something else in the place of values whose keys are secret, be it in a comment.
+pub(super) fn without_secrets(text: &str, is_secret: impl Fn(&str) -> bool) -> String {
+    let natural = natural_lines(text);
+    let count = natural.len();
+    let mut shown = String::with_capacity(text.len());
+    let (mut hiding, mut open) = (false, false);
+    for (index, line) in natural.into_iter().enumerate() {
+        if !open {
+            let bare = line.trim_start_matches(|c| is_blank(c) || matches!(c, '#' | '!'));
+            let key = unescape(split(bare).0);
+            hiding = key.as_deref().is_none_or(|key| is_secret(trim(key)));
+            let hidden = format!("{}=(hidden)", split(bare).0);
+            shown.push_str(if hiding { &hidden } else { line });
+        } else if !hiding {
+            shown.push_str(line);
+        }
+        if index + 1 < count && !(open && hiding) {
+            shown.push('\n');
+        }
+        open = ends_open(line);
+    }
+    shown
+}
+
 /// Lines joined where they are continued, without comments, blank lines and leading blanks.
 fn logical_lines(text: &str) -> Vec<(usize, String)> {
     let natural = natural_lines(text);
@@ -159,6 +183,15 @@ mod tests {
             Err(BadEscape { line }) => (line, "bad".into(), "escape".into()),
         };
         parse(text).into_iter().map(property).collect()
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let text = "tickTime=2000\nssl.keyStore.pass\\\nword=a\n# a remark\n#my.password: b\r\n\
+                    x.password = c\\\n  d\\\n  e\nz=\\\n  1\n";
+        let expected = "tickTime=2000\nssl.keyStore.pass\\\nword=a\n# a remark\n\
+                        my.password=(hidden)\nx.password=(hidden)\nz=\\\n  1\n";
+        assert_eq!(without_secrets(text, |key| key.ends_with("password")), expected);
     }
 
     #[test]

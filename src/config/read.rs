@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use super::error::{Origin, Problem};
 use super::keys;
 use super::options::{
-    Admin, AuthProvider, AuthSettings, ClientPorts, Containers, DIGEST_ALGORITHMS, Endpoint,
+    Admin, Audit, AuthProvider, AuthSettings, ClientPorts, Containers, DIGEST_ALGORITHMS, Endpoint,
     FourLetterWords, Limits, Metrics, MetricsProvider, MultiAddress, Quorum, QuorumSecurity,
     QuorumTiming, SessionLimits, Storage, Tls, TlsProperties, TreeSettings,
 };
@@ -74,6 +74,7 @@ pub(super) fn limits(settings: &mut Settings) -> Limits {
         large_request_bytes: optional(settings, "largeRequestThreshold", BYTES),
         large_requests_bytes: settings.number("largeRequestMaxBytes", 104_857_600, 1, BYTES),
         sessionless_timeout_ms: settings.number("nio.sessionlessCnxnTimeout", 10_000, 1, MS),
+        slow_request_ms: settings.number("request.warningthresholdms", 1000, 0, MS),
     }
 }
 
@@ -275,6 +276,25 @@ pub(super) fn admin(settings: &mut Settings) -> Admin {
         port_unification: settings.boolean("admin.portUnification", false),
         force_https: settings.boolean("admin.forceHttps", false),
         need_client_auth: settings.boolean("admin.needClientAuth", false),
+    }
+}
+
+/// The log of who changed what.
+pub(super) fn audit(settings: &mut Settings) -> Audit {
+    Audit {
+        enabled: settings.boolean("audit.enable", false),
+        file: settings.path("audit.file"),
+        json: match settings.get("audit.format") {
+            None => false,
+            Some(setting) => match setting.value.as_str() {
+                "text" => false,
+                "json" => true,
+                _ => {
+                    settings.problems.push(setting.refuse("must be text or json"));
+                    false
+                }
+            },
+        },
     }
 }
 

@@ -187,6 +187,22 @@ impl Settings {
             .collect()
     }
 
+    /// What is a system property with ZooKeeper, by its name there, and its value.
+    pub(super) fn properties(&self) -> BTreeMap<String, String> {
+        let property = |setting: &Setting| {
+            let (key, known) = (setting.key(), keys::find(setting.key()));
+            let name = match known.map(|known| known.kind) {
+                Some(Kind::File) => return None,
+                Some(Kind::Bare) => key.to_owned(),
+                Some(Kind::Property) | None => format!("zookeeper.{key}"),
+            };
+            let hidden = keys::is_secret(key);
+            let value = if hidden { "(hidden)".to_owned() } else { setting.value.clone() };
+            Some((name, value))
+        };
+        self.by_key.values().filter_map(property).collect()
+    }
+
     /// Where every key was written.
     pub(super) fn origins(&self) -> BTreeMap<String, Origin> {
         self.by_key.iter().map(|(key, setting)| (key.clone(), setting.origin.clone())).collect()

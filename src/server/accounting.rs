@@ -3,7 +3,8 @@
 use super::Shared;
 use super::conns::Conn;
 use crate::proto::OpCode;
-use crate::types::Moment;
+use crate::types::{Moment, Zxid};
+use crate::zab::Report;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// The length in front of a frame, which does not count as part of a reply.
@@ -15,6 +16,12 @@ const ERROR: std::ops::Range<usize> = 16..20;
 /// The last operation of a connection that has none to show: `NA`.
 const NO_OP: i32 = 0;
 
+/// The zxid of a reply.
+pub(super) fn zxid_of(frame: &[u8]) -> Zxid {
+    let bytes = frame.get(ZXID).and_then(|bytes| bytes.try_into().ok());
+    Zxid(bytes.map_or(-1, i64::from_be_bytes))
+}
+
 impl Shared {
     /// A reply is on its way.
     pub(super) fn note_reply(
@@ -23,18 +30,16 @@ impl Shared {
         xid: i32,
         op: OpCode,
         frame: &[u8],
-        millis: u64,
+        micros: u64,
         now: Moment,
     ) {
-        let stats = &self.stats;
+        let (stats, millis) = (&self.stats, micros / 1000);
         stats.sent.fetch_add(1, Relaxed);
         stats.latency.add(millis);
-        if op.is_write() { &stats.write_latency } else { &stats.read_latency }.add(millis);
+        stats.operations.of(op).add(micros);
         let size = frame.len().saturating_sub(LENGTH) as u64;
         stats.last_reply_bytes.store(size, Relaxed);
         stats.reply_bytes.add(size);
-        let zxid =
-            frame.get(ZXID).and_then(|bytes| bytes.try_into().ok()).map_or(-1, i64::from_be_bytes);
         // A refused write is forgotten before it gets its name (ZK: `FinalRequestProcessor`).
         let refused = op.is_write() && frame.get(ERROR).is_some_and(|code| code != [0; 4]);
         let stats = &conn.stats;
@@ -44,7 +49,7 @@ impl Shared {
             // Pings and their like do not hide what the client last asked for.
             stats.last_xid.store(i64::from(xid), Relaxed);
         }
-        stats.last_zxid.store(zxid, Relaxed);
+        stats.last_zxid.store(zxid_of(frame).0, Relaxed);
         stats.last_response.store(now.0, Relaxed);
         stats.last_latency.store(millis, Relaxed);
         stats.latency.add(millis);
@@ -72,6 +77,34 @@ impl Shared {
         let bytes = bytes as u64;
         self.stats.proposal_bytes.add(bytes);
         self.stats.last_proposal_bytes.store(bytes, Relaxed);
+        let ensemble = &self.stats.ensemble;
+        let leads = ensemble.leads.load(Relaxed);
+        if leads { &ensemble.proposed } else { &ensemble.received }.fetch_add(1, Relaxed);
+    }
+
+    /// The broadcast reports something.
+    pub(super) fn note_report(&self, report: &Report) {
+        let ensemble = &self.stats.ensemble;
+        match report {
+            Report::Looking(_) => {
+                ensemble.leads.store(false, Relaxed);
+                ensemble.looking.fetch_add(1, Relaxed);
+            }
+            Report::Elected(millis, _) => {
+                ensemble.leads.store(true, Relaxed);
+                ensemble.elections.add(*millis);
+            }
+            Report::Found(_, millis, _) => ensemble.elections.add(*millis),
+            Report::Serving(_, millis) => ensemble.unavailable.add(*millis),
+            Report::Synchronising(..) | Report::BadNotification(..) | Report::Repeated(_) => {}
+        }
+    }
+
+    /// As many transactions have been decided.
+    pub(super) fn note_decided(&self, count: u64) {
+        let ensemble = &self.stats.ensemble;
+        let leads = ensemble.leads.load(Relaxed);
+        if leads { &ensemble.committed } else { &ensemble.learned }.fetch_add(count, Relaxed);
     }
 
     /// A four-letter word has arrived.

@@ -2,9 +2,11 @@
 //! writes.
 
 use super::Shared;
+use super::audit::Note;
 use super::conns::Conn;
 use super::outbox::{Closing, Pending};
 use super::requests::{Asked, cut_frame, read_frame};
+use super::stages::micros;
 use crate::admin::FirstBytes;
 use crate::auth::{add_identities, ip_identity};
 use crate::proto::{Hello, OpCode, Request};
@@ -444,7 +446,8 @@ impl Connection {
         let since = Instant::now();
         let mut outbox = self.conn.outbox.lock();
         for request in &later {
-            outbox.pending.push_back(Pending { xid: request.xid, op: request.op, since });
+            let audit = self.shared.audit.as_ref().and_then(|_| Note::of(request));
+            outbox.pending.push_back(Pending { xid: request.xid, op: request.op, since, audit });
         }
         drop(outbox);
         let id = self.conn.id;
@@ -454,7 +457,7 @@ impl Connection {
 
     fn answer(&self, session: SessionId, requests: &[ClientRequest]) {
         let shared = &self.shared;
-        let now = shared.clock.moment();
+        let (started, now) = (Instant::now(), shared.clock.moment());
         let tree = shared.tree.read();
         let watching =
             requests.iter().any(|request| request.request.as_ref().is_ok_and(needs_watches));
@@ -463,7 +466,9 @@ impl Connection {
         if outbox.closing.is_some() {
             return;
         }
-        for request in requests {
+        let mut ends = [0; BATCH];
+        let mut start = outbox.bytes.len();
+        for (request, end) in requests.iter().zip(&mut ends) {
             let reader = Reader {
                 conn: self.conn.id,
                 session,
@@ -471,10 +476,16 @@ impl Connection {
                 auth: &shared.options.auth,
                 max_watches: shared.options.max_watches,
             };
-            let start = outbox.bytes.len();
             let watches = watches.as_deref_mut();
             reader.answer(&tree, watches, request.xid, &request.request, &mut outbox.bytes);
-            shared.note_reply(&self.conn, request.xid, request.op, &outbox.bytes[start..], 0, now);
+            *end = outbox.bytes.len();
+        }
+        // One look at the clock for all of them, which are ready together.
+        let took = micros(started, Instant::now());
+        for (request, end) in requests.iter().zip(ends) {
+            let frame = &outbox.bytes[start..end];
+            shared.note_reply(&self.conn, request.xid, request.op, frame, took, now);
+            start = end;
         }
     }
 
@@ -519,6 +530,7 @@ impl Connection {
                 tracing::debug!("{remote}: session 0x{session:x}: {end:?}");
             }
         }
+        self.shared.stats.dropped.fetch_add(1, Relaxed);
         self.shared.conns.remove(&self.conn);
         self.shared.submit(&mut vec![Input::Closed(self.conn.id)]);
     }

@@ -4,17 +4,20 @@
 //! is at it already, runs the brain until the inbox is empty. A write thus crosses two threads: the
 //! connection's, up to the log, and the log's, from there to the reply.
 
+use super::accounting::zxid_of;
 use super::log::Order;
 use super::outbox::Closing;
+use super::stages::{Applying, micros};
 use super::{Brain, Shared};
 use crate::replica::{DigestMismatch, Effect, Input};
 use crate::store::{Checkpoint, CheckpointKind, LogEntry};
 use crate::tree::Tree;
-use crate::types::{ConnId, Moment, Now};
+use crate::types::{ConnId, Moment, Now, SessionId, Zxid};
 use crate::zab::{Action, Role};
 use jute::disk::TreeMark;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
 
 use super::conns::Conn;
 
@@ -89,10 +92,16 @@ impl Shared {
         }
         let mut tree = self.tree.write();
         if decided {
+            let before = tree.applied_zxid();
+            brain.applying.since = Instant::now();
             let mut watches = self.watches.lock();
             brain.replica.apply(&mut tree, &mut watches, now, &mut brain.effects);
             drop(watches);
+            let after = tree.applied_zxid();
+            self.note_decided(transactions(before, after));
+            self.passages.take_until(after, &mut brain.applying.decided);
             self.carry_out(brain, now);
+            self.note_stages(&mut brain.applying);
         }
         self.checkpoint(brain, &mut tree, now);
     }
@@ -120,7 +129,7 @@ impl Shared {
     }
 
     fn carry_out(&self, brain: &mut Brain, now: Now) {
-        let Brain { effects, disk, written, woken, .. } = brain;
+        let Brain { effects, disk, written, woken, applying, .. } = brain;
         self.conns.with(|find| {
             for effect in effects.drain(..) {
                 match effect {
@@ -133,9 +142,15 @@ impl Shared {
                         disk.order(Order::SaveEpochs(epochs));
                     }
                     Effect::Quorum(Action::Stop(why)) => self.stop.fail(why.to_string()),
+                    Effect::Quorum(Action::Report(report)) => {
+                        self.note_report(&report);
+                        self.quorum.act(Action::Report(report), written);
+                    }
                     Effect::Quorum(action) => self.quorum.act(action, written),
                     Effect::Reply(id, frame) => {
-                        to_conn(find, woken, id, |conn| self.reply(conn, &frame, now.mono));
+                        to_conn(find, woken, id, |conn| {
+                            self.reply(conn, &frame, now.mono, applying);
+                        });
                     }
                     Effect::Notify(id, frame) => to_conn(find, woken, id, |conn| {
                         self.note_notice(conn, &frame);
@@ -173,16 +188,29 @@ impl Shared {
         }
     }
 
-    fn reply(&self, conn: &Conn, frame: &[u8], now: Moment) {
+    fn reply(&self, conn: &Conn, frame: &[u8], now: Moment, applying: &Applying) {
         let mut outbox = conn.outbox.lock();
         outbox.push(frame);
         let answered = outbox.pending.pop_front();
         drop(outbox);
-        if let Some(answered) = answered {
-            let millis = u64::try_from(answered.since.elapsed().as_millis()).unwrap_or(u64::MAX);
-            self.note_reply(conn, answered.xid, answered.op, frame, millis, now);
+        let Some(answered) = answered else { return };
+        let took = micros(answered.since, Instant::now());
+        self.note_reply(conn, answered.xid, answered.op, frame, took, now);
+        let limit = self.options.slow_request_ms;
+        if limit > 0 && took / 1000 >= limit {
+            let session = SessionId(conn.session.load(Relaxed));
+            self.note_slow(applying, &answered, (conn.remote, session, zxid_of(frame)));
+        }
+        if let (Some(log), Some(note)) = (&self.audit, answered.audit) {
+            log.write(note, conn, frame);
         }
     }
+}
+
+/// How many transactions there are from one to another; of a new epoch, all that is known of.
+fn transactions(before: Zxid, after: Zxid) -> u64 {
+    let first = if before.epoch() == after.epoch() { before.counter() } else { 0 };
+    after.counter().saturating_sub(first).into()
 }
 
 /// Warns of a tree that is not as another server expects it: one of the two is wrong.

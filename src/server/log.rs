@@ -2,6 +2,7 @@
 //! between it does what else must keep its place among the entries.
 
 use super::Shared;
+use super::stages::{Passage, micros};
 use crate::replica::Input;
 use crate::store::{Durability, LogEntry, Meta, Store, StoreError};
 use crate::types::{ServerId, Zxid};
@@ -121,6 +122,8 @@ pub(crate) struct LogQueue {
 #[derive(Debug, Default)]
 struct State {
     batch: Batch,
+    /// When the first of it came.
+    since: Option<Instant>,
     /// The thread is at what it took last.
     working: bool,
     closed: bool,
@@ -130,7 +133,10 @@ impl LogQueue {
     /// Adds work, entries in the order of their zxids.
     pub(crate) fn push(&self, batch: &mut Batch) {
         self.waiting.fetch_add(batch.bytes(), Relaxed);
-        self.state.lock().batch.take_over(batch);
+        let mut state = self.state.lock();
+        state.since.get_or_insert_with(Instant::now);
+        state.batch.take_over(batch);
+        drop(state);
         self.ready.notify_one();
     }
 
@@ -151,8 +157,9 @@ impl LogQueue {
         self.ready.notify_one();
     }
 
-    /// Waits for work and takes all of it; false if there will be none.
-    fn take(&self, batch: &mut Batch) -> bool {
+    /// Waits for work and takes all of it; when the first of it came, or none if there will be no
+    /// more.
+    fn take(&self, batch: &mut Batch) -> Option<Instant> {
         let mut state = self.state.lock();
         while state.batch.is_empty() && !state.closed {
             state.working = false;
@@ -160,7 +167,7 @@ impl LogQueue {
         }
         std::mem::swap(&mut state.batch, batch);
         state.working = true;
-        !batch.is_empty()
+        state.since.take().filter(|_| !batch.is_empty())
     }
 }
 
@@ -174,8 +181,8 @@ pub(crate) fn run(
 ) {
     let disk = Disk { shared, store, durability, server };
     let (mut batch, mut done) = (Batch::default(), Vec::new());
-    while shared.log.take(&mut batch) {
-        if let Err(error) = disk.work(&batch, &mut done) {
+    while let Some(queued) = shared.log.take(&mut batch) {
+        if let Err(error) = disk.work(&batch, queued, &mut done) {
             shared.stop.fail(format!("the transaction log cannot be written: {error}"));
             return;
         }
@@ -201,13 +208,21 @@ struct Disk<'a> {
 
 impl Disk<'_> {
     /// Does what a batch says; `done` is what the brain must hear of it.
-    fn work(&self, batch: &Batch, done: &mut Vec<Input>) -> Result<(), StoreError> {
+    fn work(
+        &self,
+        batch: &Batch,
+        queued: Instant,
+        done: &mut Vec<Input>,
+    ) -> Result<(), StoreError> {
         let mut at = 0;
         for (before, order) in &batch.orders {
-            self.append(&batch.entries[at..*before], done)?;
+            self.append(&batch.entries[at..*before], queued, done)?;
             at = *before;
             match *order {
-                Order::Truncate(last) => self.store.truncate(last)?,
+                Order::Truncate(last) => {
+                    self.shared.passages.clear();
+                    self.store.truncate(last)?;
+                }
                 Order::SaveEpochs(Epochs { accepted, current }) => {
                     self.store.set_meta(&Meta {
                         accepted_epoch: accepted,
@@ -218,23 +233,32 @@ impl Disk<'_> {
                 }
             }
         }
-        self.append(&batch.entries[at..], done)
+        self.append(&batch.entries[at..], queued, done)
     }
 
-    fn append(&self, entries: &[LogEntry], done: &mut Vec<Input>) -> Result<(), StoreError> {
+    fn append(
+        &self,
+        entries: &[LogEntry],
+        queued: Instant,
+        done: &mut Vec<Input>,
+    ) -> Result<(), StoreError> {
         let Some(last) = entries.last() else { return Ok(()) };
-        let start = Instant::now();
+        let started = Instant::now();
         self.store.append(entries, self.durability)?;
-        note_sync(self.shared, start, entries.len());
+        let synced = Instant::now();
+        let count = entries.len() as u64;
+        note_sync(self.shared, micros(started, synced), count);
+        let passage = Passage { last: last.zxid, entries: count, queued, started, synced };
+        self.shared.passages.push(passage);
         done.push(Input::Quorum(zab::Input::Persisted(last.zxid)));
         Ok(())
     }
 }
 
-fn note_sync(shared: &Shared, start: Instant, entries: usize) {
-    let millis = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-    shared.stats.fsync.add(millis);
-    shared.stats.batch.add(entries as u64);
+fn note_sync(shared: &Shared, micros: u64, entries: u64) {
+    let millis = micros / 1000;
+    shared.stats.stages.fsync.add(micros);
+    shared.stats.batch.add(entries);
     if millis > shared.options.sync_warning_ms {
         shared.stats.slow_syncs.fetch_add(1, Relaxed);
         tracing::warn!(
@@ -270,7 +294,7 @@ mod tests {
         assert_eq!(queue.waiting_bytes(), 3);
         let mut batch = Batch::default();
         assert!(!queue.is_idle());
-        assert!(queue.take(&mut batch));
+        assert!(queue.take(&mut batch).is_some());
         assert!(!queue.is_idle());
         let expected = Batch {
             entries: vec![entry(1), entry(2), entry(5)],

@@ -11,6 +11,8 @@
 //! Locks are always taken in this order: brain, tree, watches, connections or links, one outbox.
 
 mod accounting;
+mod audit;
+mod authorize;
 mod checkpoints;
 mod clock;
 mod connection;
@@ -28,10 +30,12 @@ mod recover;
 mod requests;
 mod setup;
 mod snapshot;
+mod stages;
 mod standing;
 mod stats;
 mod stop;
 
+use crate::admin;
 use crate::config::{Config, Endpoint};
 use crate::replica::{Effect, Input, Kept, Recovered, Replica};
 use crate::session::Sessions;
@@ -40,16 +44,22 @@ use crate::tree::Tree;
 use crate::types::{Moment, ServerId, SessionId};
 use crate::watch::Watches;
 use crate::zab::Fatal;
+use audit::AuditLog;
+pub(crate) use authorize::Denied;
 use checkpoints::CheckpointQueue;
 use clock::Clock;
 pub(crate) use conns::Conn;
 use conns::Conns;
-pub(crate) use histogram::Distribution;
+pub(crate) use histogram::{Counts, Distribution, Percentiles};
+pub(crate) use listen::bind_endpoint;
 use log::{LogQueue, Sign};
 use options::Options;
 use parking_lot::{Mutex, RwLock};
 use quorum::{Link, Quorum};
-pub(crate) use standing::{Learners, Standing};
+use stages::{Applying, Passages, SlowRequests};
+pub(crate) use standing::{Learners, Observer, Standing};
+#[cfg(test)]
+pub(crate) use stats::Operations;
 use stats::ServerStats;
 pub(crate) use stats::Summary;
 use std::net::SocketAddr;
@@ -91,6 +101,15 @@ pub enum ServerError {
     /// A port for the other servers cannot be had.
     #[error("{0}")]
     QuorumPort(String),
+    /// The port of the AdminServer cannot be had.
+    #[error("{0}")]
+    AdminServer(String),
+    /// The port of the metrics cannot be had.
+    #[error("{0}")]
+    Metrics(String),
+    /// The audit log cannot be opened.
+    #[error("audit.file: the audit log cannot be opened: {0}")]
+    Audit(std::io::Error),
     /// A thread cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
@@ -108,6 +127,8 @@ struct Brain {
     /// Links with something in their outboxes that has not been flushed.
     written: Vec<Arc<Link>>,
     woken: Vec<Arc<Conn>>,
+    /// What is being applied, for the replies to it.
+    applying: Applying,
     /// Whether clients were served after the last inputs.
     serving: bool,
     last_checkpoint: Moment,
@@ -128,6 +149,9 @@ pub(crate) struct Shared {
     outstanding: AtomicUsize,
     log: LogQueue,
     apply_soon: Sign,
+    passages: Passages,
+    slow_requests: SlowRequests,
+    audit: Option<AuditLog>,
     checkpoints: CheckpointQueue,
     pub(crate) stats: ServerStats,
     /// What `stmk` set, for `gtmk`. It traces nothing: the log has its own filter.
@@ -254,14 +278,15 @@ impl Server {
         let replayed = recovered.replayed;
         let keep_alive = config.client.tcp_keep_alive;
         let (quorum, commands) = Quorum::new();
-        let shared = Arc::new(assemble(config, options, recovered, loaded, address, quorum));
+        let audit = AuditLog::open(&config.audit).map_err(ServerError::Audit)?;
+        let shared = assemble(config, options, (recovered, loaded), address, quorum, audit);
+        let shared = Arc::new(shared);
         shared.stats.startup_entries.add(replayed);
         shared.stats.startup_ms.add(startup_ms);
+        let mut tasks = admin::start(&shared, &store)?;
         let threads = Threads::start(&shared, &store).map_err(ServerError::Thread)?;
-        let mut tasks = vec![
-            tokio::spawn(listen::accept(Arc::clone(&shared), listener, keep_alive)),
-            tokio::spawn(ticker(Arc::clone(&shared))),
-        ];
+        tasks.push(tokio::spawn(listen::accept(Arc::clone(&shared), listener, keep_alive)));
+        tasks.push(tokio::spawn(ticker(Arc::clone(&shared))));
         if let Some(ensemble) = &member {
             tasks.extend(quorum::start(&shared, store, ensemble, commands));
             tracing::info!("listening for clients on {address}");
@@ -310,6 +335,9 @@ impl Server {
             let apply = threads.apply.join();
             last.checkpoint_all();
             last.checkpoints.close();
+            if let Some(audit) = &last.audit {
+                audit.close();
+            }
             [log, apply, threads.checkpoint.join()].iter().all(Result::is_ok)
         });
         let clean = joined.await.unwrap_or(false);
@@ -377,10 +405,10 @@ impl Threads {
 fn assemble(
     config: Config,
     options: Options,
-    recovered: Recovered,
-    loaded: Loaded,
+    (recovered, loaded): (Recovered, Loaded),
     address: SocketAddr,
     quorum: Quorum,
+    audit: Option<AuditLog>,
 ) -> Shared {
     let clock = Clock::start();
     let now = clock.now();
@@ -408,6 +436,7 @@ fn assemble(
             disk: log::Batch::default(),
             written: Vec::new(),
             woken: Vec::new(),
+            applying: Applying::default(),
             serving: false,
             last_checkpoint: Moment(0),
         }),
@@ -418,6 +447,9 @@ fn assemble(
         outstanding: AtomicUsize::new(0),
         log: LogQueue::default(),
         apply_soon: Sign::default(),
+        passages: Passages::default(),
+        slow_requests: SlowRequests::default(),
+        audit,
         checkpoints: CheckpointQueue::default(),
         stats: ServerStats::default(),
         trace_mask: AtomicI64::new(TRACE_MASK),

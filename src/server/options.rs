@@ -39,6 +39,8 @@ pub(crate) struct Options {
     pub(crate) max_watches: usize,
     /// A slower sync is worth a warning.
     pub(crate) sync_warning_ms: u64,
+    /// A request that takes this many milliseconds is worth a line; 0 is none.
+    pub(crate) slow_request_ms: u64,
     /// Whether appends are synced.
     pub(crate) durability: Durability,
     /// Who may do what.
@@ -64,6 +66,7 @@ impl Options {
             sessionless_timeout: Duration::from_millis(limits.sessionless_timeout_ms.into()),
             max_watches: MAX_WATCHES,
             sync_warning_ms: config.storage.sync_warning_ms,
+            slow_request_ms: limits.slow_request_ms,
             durability: if force_sync { Durability::Synced } else { Durability::Unsynced },
             auth: auth(config)?,
         })

@@ -3,6 +3,7 @@
 //! Replies and notifications share one queue, so that a client hears of a change before any reply
 //! that reflects it: both are put in under the tree's lock.
 
+use super::audit::Note;
 use crate::proto::OpCode;
 use crate::replica::CloseReason;
 use bytes::BytesMut;
@@ -10,11 +11,13 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 /// A request that waits for its reply.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Pending {
     pub(crate) xid: i32,
     pub(crate) op: OpCode,
     pub(crate) since: Instant,
+    /// What the audit log will say of it, if that is kept.
+    pub(crate) audit: Option<Note>,
 }
 
 /// Why a connection is to be closed.

@@ -4,35 +4,66 @@
 use super::import::{self, DataDirs, ImportError, ImportOptions};
 use super::recover::recover;
 use super::{ServerError, millis_since, options};
-use crate::config::{Config, MetricsProvider, Storage};
+use crate::config::{AuthProvider, Config, Storage};
 use crate::replica::{Recovered, Recovery};
 use crate::store::{Durability, Loaded, Meta, RocksOptions, RocksStore, Store, StoreError};
 use crate::types::{ServerId, Zxid};
 use crate::zab::Epochs;
 use std::time::Instant;
 
+const TLS: &str = "TLS";
+const SASL: &str = "SASL authentication";
+
+/// A key, the feature it switches on, and whether it does.
+type Switch = (&'static str, &'static str, fn(&Config) -> bool);
+
+/// Keys that switch something on which this version does not have.
+const SWITCHES: [Switch; 12] = [
+    ("secureClientPort", TLS, |config| config.client.secure.is_some()),
+    ("client.portUnification", TLS, |config| config.client.port_unification),
+    ("client.certReload", TLS, |config| config.tls.reload_client_certificates),
+    ("sslQuorum", TLS, |config| config.quorum.security.tls),
+    ("portUnification", TLS, |config| config.quorum.security.port_unification),
+    ("sslQuorumReloadCertFiles", TLS, |config| config.quorum.security.reload_certificates),
+    ("admin.portUnification", TLS, |config| config.admin.port_unification),
+    ("admin.forceHttps", TLS, |config| config.admin.force_https),
+    ("admin.needClientAuth", TLS, |config| config.admin.need_client_auth),
+    ("authProvider (X509AuthenticationProvider)", TLS, |config| {
+        config.auth.providers.contains(&AuthProvider::X509) && config.client.secure.is_none()
+    }),
+    ("authProvider (SASLAuthenticationProvider)", SASL, |config| {
+        config.auth.providers.contains(&AuthProvider::Sasl)
+    }),
+    ("quorum.auth.enableSasl", SASL, |config| config.quorum.security.sasl),
+];
+
+/// Keys, by their beginnings, that mean nothing without what this version does not have.
+const PREFIXES: [(&str, &str); 4] = [
+    ("ssl.", TLS),
+    ("metricsProvider.ssl.", TLS),
+    ("metricsProvider.httpsPort", TLS),
+    ("java.security.auth.login.config", SASL),
+];
+
 /// Refuses what an operator must not believe to have, and names the rest that is not there yet.
 pub(super) fn refuse_what_is_missing(config: &Config) -> Result<(), ServerError> {
-    if config.client.secure.is_some() {
-        return Err(ServerError::Config(
-            "secureClientPort is set; this version has no TLS. Remove the key to serve without"
-                .to_owned(),
-        ));
-    }
-    let security = &config.quorum.security;
-    let unprotected = [
-        (security.tls, "sslQuorum is true; this version has no TLS between servers"),
-        (security.sasl, "quorum.auth.enableSasl is true; this version has no SASL"),
-    ];
-    for (asked_for, what) in unprotected {
-        if asked_for && config.ensemble.is_some() {
-            return Err(ServerError::Config(format!("{what}. Remove the key to do without")));
-        }
+    let switched = SWITCHES.iter().filter(|(.., is_on)| is_on(config));
+    let switched = switched.map(|(key, feature, _)| match config.origin(key) {
+        Some(origin) => format!("{origin}: {key} asks for {feature}"),
+        None => format!("{key} asks for {feature}"),
+    });
+    let prefixed = config.origins().filter_map(|(key, origin)| {
+        let (_, feature) = PREFIXES.iter().find(|(prefix, _)| key.starts_with(prefix))?;
+        Some(format!("{origin}: {key} is for {feature}"))
+    });
+    let missing: Vec<String> = switched.chain(prefixed).collect();
+    if !missing.is_empty() {
+        return Err(ServerError::Config(format!(
+            "{}. This version has neither TLS nor SASL: remove what asks for them to serve without",
+            missing.join("; ")
+        )));
     }
     let missing = [
-        (config.origin("admin.serverPort").is_some(), "admin.serverPort: the HTTP server"),
-        (config.metrics.provider == MetricsProvider::Prometheus, "Prometheus: the endpoint"),
-        (config.audit, "audit.enable: the audit log"),
         (!config.storage.create_database, "db.autocreate=false: the check for lost data"),
         (config.quorum.observer_master_port.is_some(), "observerMasterPort: observing a follower"),
         (config.quorum.oracle_path.is_some(), "oraclePath: the oracle of two servers"),

@@ -1,6 +1,7 @@
 //! What this server is at the moment, as the commands of the operator show it.
 
 use super::Shared;
+use super::quorum::LinkFigures;
 use crate::replica::Replica;
 use crate::zab::{Role, Status};
 
@@ -18,6 +19,19 @@ pub(crate) struct Standing {
     pub(crate) read_only: bool,
     /// Who learns from it, if it leads.
     pub(crate) learners: Option<Learners>,
+    /// Who leads, itself or another.
+    pub(crate) leader: Option<i64>,
+    /// How far it is with that (ZK: `QuorumPeer.ZabState`).
+    pub(crate) phase: &'static str,
+}
+
+/// A server that observes this one.
+#[derive(Clone, Debug)]
+pub(crate) struct Observer {
+    /// Its id.
+    pub(crate) server: i64,
+    /// The link to it.
+    pub(crate) link: LinkFigures,
 }
 
 /// How many learners a leader has.
@@ -49,7 +63,18 @@ impl Standing {
         };
         let leads = status.role == Role::Leading;
         let learners = leads.then(|| Learners::of(status));
-        Self { mode, detail, serving: status.serving, read_only: false, learners }
+        let leader = match status.role {
+            Role::Following(leader) | Role::Observing(leader) => Some(leader.0),
+            Role::Alone | Role::Looking | Role::Leading => None,
+        };
+        let phase = match (status.role, status.serving) {
+            (Role::Alone, _) => "",
+            (Role::Looking, _) => "election",
+            (_, true) => "broadcast",
+            (_, false) => "synchronization",
+        };
+        let serving = status.serving;
+        Self { mode, detail, serving, read_only: false, learners, leader, phase }
     }
 
     /// The same, if it serves without a leader.
@@ -78,12 +103,16 @@ impl Shared {
         learners.into_iter().map(|learner| learner.server.0).collect()
     }
 
-    /// Whom this server observes.
-    pub(crate) fn observed(&self) -> Option<i64> {
-        match self.look(|replica| replica.status().role) {
-            Role::Observing(leader) => Some(leader.0),
-            _ => None,
-        }
+    /// What there is to see of the links to those who observe this server.
+    pub(crate) fn observers(&self) -> Vec<Observer> {
+        let learners = self.look(|replica| replica.status().learners).into_iter();
+        let observing = learners.filter(|learner| learner.synced && !learner.votes);
+        let links = self.quorum.links();
+        let linked = observing.filter_map(|learner| {
+            let link = links.get(&learner.link)?;
+            Some(Observer { server: learner.server.0, link: link.figures() })
+        });
+        linked.collect()
     }
 
     /// What this server is now.

@@ -1,7 +1,9 @@
 //! Counters of the server and of each connection, as the four-letter words show them.
 
 use super::histogram::Histogram;
-use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU64, Ordering::Relaxed};
+use crate::proto::OpCode;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, Ordering::Relaxed};
 
 /// Least, mean and largest of a number of values.
 #[derive(Debug)]
@@ -96,14 +98,12 @@ pub(crate) struct ServerStats {
     pub(crate) connection_requests: AtomicU64,
     /// Milliseconds from a request to its reply.
     pub(crate) latency: Spread,
-    /// The same for reads alone.
-    pub(crate) read_latency: Histogram,
-    /// The same for writes alone.
-    pub(crate) write_latency: Histogram,
-    /// Milliseconds of each synced write to the log.
-    pub(crate) fsync: Spread,
+    /// Microseconds from a request to its reply, by operation.
+    pub(crate) operations: Operations,
+    /// The stages of a write.
+    pub(crate) stages: Stages,
     /// Entries of each synced write to the log.
-    pub(crate) batch: Spread,
+    pub(crate) batch: Histogram,
     /// Syncs that took longer than the configured threshold.
     pub(crate) slow_syncs: AtomicU64,
     /// Bytes of replies without their length.
@@ -119,9 +119,101 @@ pub(crate) struct ServerStats {
     /// Bytes of notifications.
     pub(crate) notice_bytes: AtomicU64,
     /// Transactions that were read from the log at the start.
-    pub(crate) startup_entries: Spread,
+    pub(crate) startup_entries: Histogram,
     /// Milliseconds that the start took until the tree was complete.
-    pub(crate) startup_ms: Spread,
+    pub(crate) startup_ms: Histogram,
+    /// What happens between the servers of an ensemble.
+    pub(crate) ensemble: EnsembleStats,
+    /// Connections that have ended.
+    pub(crate) dropped: AtomicU64,
+    /// Images of the tree that were asked for over HTTP.
+    pub(crate) images: ImageStats,
+}
+
+/// What was counted between the servers of an ensemble.
+#[derive(Debug, Default)]
+pub(crate) struct EnsembleStats {
+    /// How often this server has looked for a leader.
+    pub(crate) looking: AtomicU64,
+    /// Milliseconds that each election took.
+    pub(crate) elections: Histogram,
+    /// Milliseconds without a leader that serves.
+    pub(crate) unavailable: Histogram,
+    /// Transactions that this server proposed.
+    pub(crate) proposed: AtomicU64,
+    /// Transactions that this server was sent by a leader.
+    pub(crate) received: AtomicU64,
+    /// Transactions that were decided while it led.
+    pub(crate) committed: AtomicU64,
+    /// Transactions that were decided while it learned.
+    pub(crate) learned: AtomicU64,
+    /// Images of the tree that were sent to learners.
+    pub(crate) snapshots: AtomicU64,
+    /// Whether this server leads.
+    pub(crate) leads: AtomicBool,
+}
+
+/// What was counted of images of the tree.
+#[derive(Debug, Default)]
+pub(crate) struct ImageStats {
+    /// Milliseconds that each took to be written.
+    pub(crate) written_ms: Histogram,
+    /// Milliseconds that each took to be restored.
+    pub(crate) restored_ms: Histogram,
+    /// Those that failed to be written.
+    pub(crate) write_errors: AtomicU64,
+    /// Those that failed to be restored.
+    pub(crate) restore_errors: AtomicU64,
+    /// Those that were asked for too soon after another.
+    pub(crate) writes_limited: AtomicU64,
+    /// Those that were brought too soon after another.
+    pub(crate) restores_limited: AtomicU64,
+}
+
+/// Microseconds of each stage of a write, by batches that go to the disk together; a batch counts
+/// as often as it has transactions.
+#[derive(Debug, Default)]
+pub(crate) struct Stages {
+    /// Waiting until the disk is free.
+    pub(crate) waiting: Histogram,
+    /// Writing to the log and syncing it; by batch.
+    pub(crate) fsync: Histogram,
+    /// Both together.
+    pub(crate) logging: Histogram,
+    /// From then on until it is decided: other servers acknowledge.
+    pub(crate) agreement: Histogram,
+    /// Changing the tree, and the replies.
+    pub(crate) applying: Histogram,
+    /// All of it.
+    pub(crate) whole: Histogram,
+}
+
+/// Latencies by operation. One that never occurred takes no memory.
+#[derive(Debug)]
+pub(crate) struct Operations([OnceLock<Histogram>; OPERATIONS]);
+
+/// Numbers of operations, from the least one on.
+const OPERATIONS: usize = 119;
+const LEAST_OPERATION: i32 = OpCode::CloseSession.number();
+
+impl Default for Operations {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| OnceLock::new()))
+    }
+}
+
+impl Operations {
+    /// The latencies of an operation.
+    pub(crate) fn of(&self, op: OpCode) -> &Histogram {
+        let index = usize::try_from(op.number() - LEAST_OPERATION).unwrap_or_default();
+        self.0[index].get_or_init(Histogram::default)
+    }
+
+    /// Those that have occurred.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (OpCode, &Histogram)> {
+        let known = (LEAST_OPERATION..).zip(&self.0);
+        known.filter_map(|(number, slot)| Some((OpCode::from_number(number)?, slot.get()?)))
+    }
 }
 
 impl ServerStats {
@@ -147,24 +239,44 @@ impl ServerStats {
             &self.last_reply_bytes,
             &self.last_proposal_bytes,
             &self.notice_bytes,
+            &self.dropped,
+            &self.ensemble.looking,
+            &self.ensemble.proposed,
+            &self.ensemble.received,
+            &self.ensemble.committed,
+            &self.ensemble.learned,
+            &self.ensemble.snapshots,
+            &self.images.write_errors,
+            &self.images.restore_errors,
+            &self.images.writes_limited,
+            &self.images.restores_limited,
         ];
         for counter in counters {
             counter.store(0, Relaxed);
         }
-        let spreads = [
-            &self.latency,
-            &self.fsync,
-            &self.batch,
-            &self.reply_bytes,
-            &self.proposal_bytes,
-            &self.startup_entries,
-            &self.startup_ms,
-        ];
-        for spread in spreads {
+        for spread in [&self.latency, &self.reply_bytes, &self.proposal_bytes] {
             spread.reset();
         }
-        self.read_latency.reset();
-        self.write_latency.reset();
+        let (stages, ensemble, images) = (&self.stages, &self.ensemble, &self.images);
+        let histograms = [
+            &self.batch,
+            &self.startup_entries,
+            &self.startup_ms,
+            &stages.waiting,
+            &stages.fsync,
+            &stages.logging,
+            &stages.agreement,
+            &stages.applying,
+            &stages.whole,
+            &ensemble.elections,
+            &ensemble.unavailable,
+            &images.written_ms,
+            &images.restored_ms,
+        ];
+        let operations = self.operations.iter().map(|(_, histogram)| histogram);
+        for histogram in histograms.into_iter().chain(operations) {
+            histogram.reset();
+        }
     }
 }
 
@@ -200,5 +312,20 @@ impl ConnStats {
         self.last_response.store(0, Relaxed);
         self.last_latency.store(0, Relaxed);
         self.latency.reset();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_has_a_place_of_its_own() {
+        let operations = Operations::default();
+        for op in OpCode::ALL {
+            operations.of(*op).add(1);
+        }
+        assert_eq!(operations.iter().count(), OpCode::ALL.len());
+        assert!(operations.iter().all(|(_, histogram)| histogram.counts().count() == 1));
     }
 }

@@ -133,7 +133,7 @@ fn every_other_group_is_filled() {
     let password = config.tls.client.key_store_password.as_ref().map(Secret::expose);
     assert_eq!(password, Some("secret"));
     assert!(config.tls.quorum.trust_store_password.is_some());
-    assert!(config.audit);
+    assert!(config.audit.enabled);
     assert_eq!(config.notes, Vec::<String>::new());
 }
 

@@ -5,6 +5,7 @@
 
 use super::super::Shared;
 use super::super::checkpoints::LogPin;
+use super::super::clock::wall_ms;
 use super::images::Arrival;
 use super::packets::{BadPacket, NEWLEADER, SNAP, cut_packet, introduced};
 use crate::replica::Input;
@@ -16,6 +17,7 @@ use jute::Encode;
 use jute::quorum::QuorumPacket;
 use parking_lot::Mutex;
 use std::io::{self, ErrorKind};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -44,6 +46,11 @@ pub(crate) struct Link {
     /// Which server is there, if it is known.
     server: OnceLock<ServerId>,
     stream: TcpStream,
+    /// When it was made, milliseconds since the Unix epoch.
+    since_wall: i64,
+    /// Packets that came and that went.
+    received: AtomicU64,
+    sent: AtomicU64,
     outbox: Mutex<Outbox>,
     /// Wakes the writer: the outbox has changed.
     wake: Notify,
@@ -52,6 +59,21 @@ pub(crate) struct Link {
     /// The image that the reader is to take, and what wakes it for that.
     image: Mutex<Option<Zxid>>,
     image_wake: Notify,
+}
+
+/// What there is to see of a link.
+#[derive(Clone, Debug)]
+pub(crate) struct LinkFigures {
+    /// Where the other end is.
+    pub(crate) address: String,
+    /// When it was made, milliseconds since the Unix epoch.
+    pub(crate) since_wall: i64,
+    /// Bytes that wait to be sent.
+    pub(crate) waiting_bytes: usize,
+    /// Packets received.
+    pub(crate) received: u64,
+    /// Packets sent, or on their way.
+    pub(crate) sent: u64,
 }
 
 #[derive(Debug, Default)]
@@ -86,6 +108,9 @@ impl Link {
             address,
             server: server.map_or_else(OnceLock::new, OnceLock::from),
             stream,
+            since_wall: wall_ms(),
+            received: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
             outbox: Mutex::default(),
             wake: Notify::new(),
             drained: Notify::new(),
@@ -99,6 +124,17 @@ impl Link {
         match self.server.get() {
             Some(server) => format!("server {server} at {}", self.address),
             None => self.address.clone(),
+        }
+    }
+
+    /// What there is to see of it.
+    pub(crate) fn figures(&self) -> LinkFigures {
+        LinkFigures {
+            address: self.address.clone(),
+            since_wall: self.since_wall,
+            waiting_bytes: self.outbox.lock().bytes.len(),
+            received: self.received.load(Relaxed),
+            sent: self.sent.load(Relaxed),
         }
     }
 
@@ -120,6 +156,7 @@ impl Link {
             // Nothing is read from the log for it any more.
             outbox.pin = None;
         }
+        self.sent.fetch_add(1, Relaxed);
         outbox.bytes.reserve(size);
         packet.encode(&mut outbox.bytes);
     }
@@ -340,6 +377,7 @@ fn read_packets(
     inputs: &mut Vec<Input>,
 ) -> Result<bool, BadPacket> {
     while let Some(packet) = cut_packet(input, limit)? {
+        link.received.fetch_add(1, Relaxed);
         let precedes_image = packet.kind == SNAP;
         if let Some(server) = introduced(&packet) {
             // Only what it says first counts.

@@ -19,9 +19,9 @@ use crate::store::Store;
 use crate::types::{LinkId, ServerId};
 use crate::zab::{Action, Report};
 use greeting::Greeting;
-pub(crate) use link::Link;
+pub(crate) use link::{Link, LinkFigures};
 use log_reads::ReadLog;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -77,6 +77,11 @@ impl Quorum {
                 unreachable!("others do what concerns the disk or the whole server")
             }
         }
+    }
+
+    /// All links there are.
+    pub(crate) fn links(&self) -> HashMap<LinkId, Arc<Link>> {
+        self.table.lock().clone()
     }
 
     /// Does something with a link, if it is still there, and remembers it.

@@ -40,6 +40,30 @@ pub(super) fn options(write_buffer: usize) -> Options {
     options
 }
 
+/// Names of figures, and the properties of RocksDB that they are.
+const FIGURES: [(&str, &str); 14] = [
+    ("rocksdb_memtable_bytes", "rocksdb.cur-size-all-mem-tables"),
+    ("rocksdb_immutable_memtables", "rocksdb.num-immutable-mem-table"),
+    ("rocksdb_flush_pending", "rocksdb.mem-table-flush-pending"),
+    ("rocksdb_running_flushes", "rocksdb.num-running-flushes"),
+    ("rocksdb_compaction_pending", "rocksdb.compaction-pending"),
+    ("rocksdb_running_compactions", "rocksdb.num-running-compactions"),
+    ("rocksdb_pending_compaction_bytes", "rocksdb.estimate-pending-compaction-bytes"),
+    ("rocksdb_background_errors", "rocksdb.background-errors"),
+    ("rocksdb_estimated_keys", "rocksdb.estimate-num-keys"),
+    ("rocksdb_sst_bytes", "rocksdb.total-sst-files-size"),
+    ("rocksdb_live_data_bytes", "rocksdb.estimate-live-data-size"),
+    ("rocksdb_block_cache_bytes", "rocksdb.block-cache-usage"),
+    ("rocksdb_delayed_write_rate", "rocksdb.actual-delayed-write-rate"),
+    ("rocksdb_write_stopped", "rocksdb.is-write-stopped"),
+];
+
+/// What RocksDB knows of a database; what it does not say is left out.
+pub(super) fn figures(db: &DB) -> Vec<(&'static str, u64)> {
+    let of = |(name, property)| Some((name, db.property_int_value(property).ok()??));
+    FIGURES.into_iter().filter_map(of).collect()
+}
+
 /// Passes RocksDB's warnings on. The header, its hundreds of options, counts as more than that.
 fn forward(level: LogLevel, message: &str) {
     let text = message.trim_end();

@@ -27,7 +27,7 @@ const RECYCLED_FILES: usize = 2;
 
 pub(super) struct LogDb {
     dir: String,
-    db: DB,
+    pub(super) db: DB,
     synced: WriteOptions,
     unsynced: WriteOptions,
 }

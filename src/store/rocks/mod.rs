@@ -149,6 +149,12 @@ impl RocksStore {
         })
     }
 
+    /// What RocksDB counts of the databases `log` and `tree`: names and numbers of each.
+    #[must_use]
+    pub fn figures(&self) -> [(&'static str, Vec<(&'static str, u64)>); 2] {
+        [("log", database::figures(&self.log.db)), ("tree", database::figures(&self.tree.db))]
+    }
+
     /// Runs something unless there was an error, and notes the first one.
     fn guarded<T>(&self, run: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
         if let Some(error) = &*self.failed.lock() {

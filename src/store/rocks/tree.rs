@@ -25,7 +25,7 @@ const CHUNK_BYTES: usize = 256 << 10;
 
 pub(super) struct TreeDb {
     dir: String,
-    db: DB,
+    pub(super) db: DB,
     without_log: WriteOptions,
     /// How many snapshots took the place of what was there. Held over every write.
     snapshots: Mutex<i32>,
