@@ -11,8 +11,9 @@ mod figures;
 mod four_letter;
 mod http;
 mod idle;
-//! What an operator sees: of a running server by four-letter words, by commands over HTTP and by
-//! metrics; of its files by `inspect`.
+pub mod inspect;
+mod json;
+mod own;
 mod process;
 mod quotas;
 mod registry;

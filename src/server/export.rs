@@ -6,7 +6,7 @@
 
 use super::import::{DataDirs, last_log};
 use crate::store::apache::{
-    ApacheError, ApacheFiles, put_log_header, put_log_record, write_snapshot,
+    ApacheError, ApacheFiles, Trailer, put_log_header, put_log_record, write_snapshot,
 };
 use crate::store::{
     Checkpoint, CheckpointKind, MemoryStore, RocksOptions, RocksStore, Store, StoreError,
@@ -129,9 +129,10 @@ pub fn export(
     let (log, transactions, last) =
         log.map_or((None, 0, applied), |(path, number, last)| (Some(path), number, last));
     let epochs = write_epochs(store, last, &dir)?;
+    let trailer = if has_digest { Trailer::Digest } else { Trailer::None };
     let snapshot = dir.join(format!("snapshot.{:x}", applied.0));
     write_file(&snapshot, |file| {
-        write_snapshot(&*view, has_digest, &mut |piece| {
+        write_snapshot(&*view, trailer, &mut |piece| {
             file.write_all(&piece).map_err(|error| StoreError::Io {
                 place: snapshot.display().to_string(),
                 reason: error.to_string(),

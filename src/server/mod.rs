@@ -56,6 +56,7 @@ use log::{LogQueue, Sign};
 use options::Options;
 use parking_lot::{Mutex, RwLock};
 use quorum::{Link, Quorum};
+pub(crate) use snapshot::SnapshotFile;
 use stages::{Applying, Passages, SlowRequests};
 pub(crate) use standing::{Learners, Observer, Standing};
 #[cfg(test)]

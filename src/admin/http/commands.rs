@@ -159,7 +159,7 @@ pub(super) async fn run(admin: Arc<Admin>, request: Request) -> Answer {
     }
     match command {
         Command::Snapshot => snapshot::snapshot(&admin, request.argument("streaming")).await,
-        Command::Restore => snapshot::restore(&admin, request.body).await,
+        Command::Restore => snapshot::restore(&admin, request.body),
         command => {
             let mask = request.argument("traceMask").map(str::to_owned);
             blocking(move || answer(&admin, command, name, mask.as_deref())).await

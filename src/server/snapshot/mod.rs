@@ -21,6 +21,7 @@
 //!
 //! Knows nothing of sockets, nor of what else is said on a link.
 
+mod file;
 #[cfg(test)]
 mod measure;
 #[cfg(test)]
@@ -43,6 +44,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::{mpsc, oneshot};
+
+pub(crate) use file::SnapshotFile;
 
 /// The kind of packet that an image follows.
 const SNAP: i32 = 15;

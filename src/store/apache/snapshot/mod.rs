@@ -202,15 +202,24 @@ fn check_seal(rest: &mut Decoder, sum: &mut Sum) -> Result<(), SnapshotFileError
     Ok(())
 }
 
+/// What a snapshot says behind its tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trailer {
+    /// Nothing, for 3.9 with `digest.enabled=false`, which takes a digest for something else.
+    None,
+    /// The tree's digest. Every other ZooKeeper from 3.5 on reads it.
+    Digest,
+    /// The digest and the last zxid, which the command `restore` of 3.9 needs.
+    DigestAndZxid,
+}
+
 /// Writes a stored tree as a snapshot, in pieces of at most 256 KiB, which `sink` takes in order.
-/// Every version of ZooKeeper from 3.5 on reads it; but not 3.9 with `digest.enabled=false`, which
-/// takes a digest for something else. With `has_digest` false there is none, and no check either.
 ///
 /// # Errors
 /// `Refused` if nothing was ever stored, `Corrupt` for damaged records, or what the sink says.
 pub fn write_snapshot(
     view: &dyn View,
-    has_digest: bool,
+    trailer: Trailer,
     sink: &mut dyn FnMut(Bytes) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let mut sum = Sum::default();
@@ -222,7 +231,7 @@ pub fn write_snapshot(
     put(header.to_bytes(), &mut sum)?;
     write_tree(view, &mut |piece| put(piece, &mut sum))?;
     put(seal(&sum), &mut sum)?;
-    if !has_digest {
+    if trailer == Trailer::None {
         return Ok(());
     }
     // A tree that was stored without digests says zero, and zxid zero says that there is none.
@@ -232,7 +241,13 @@ pub fn write_snapshot(
     section.put_i32(DIGEST_VERSION);
     section.put_i64(mark.map_or(0, |mark| mark.digest));
     put(section.freeze(), &mut sum)?;
-    put(seal(&sum), &mut sum)
+    put(seal(&sum), &mut sum)?;
+    if trailer == Trailer::DigestAndZxid {
+        let last = view.mark().map_or(0, |mark| mark.applied);
+        put(last.to_bytes(), &mut sum)?;
+        put(seal(&sum), &mut sum)?;
+    }
+    Ok(())
 }
 
 fn seal(sum: &Sum) -> Bytes {

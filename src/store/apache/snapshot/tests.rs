@@ -18,10 +18,10 @@ fn znode(data: &'static str, acl: Option<Vec<Acl>>) -> ZnodeRecord {
 }
 
 fn snapshot(digest: i64) -> Vec<u8> {
-    snapshot_with(digest, true)
+    snapshot_with(digest, Trailer::Digest)
 }
 
-fn snapshot_with(digest: i64, has_digest: bool) -> Vec<u8> {
+fn snapshot_with(digest: i64, trailer: Trailer) -> Vec<u8> {
     let znodes = [("/", znode("", None)), ("/a", znode("data", Some(perms::world(1))))];
     let znodes = znodes.map(|(path, record)| (path.to_owned(), Some(record.to_bytes())));
     let store = MemoryStore::new();
@@ -33,7 +33,7 @@ fn snapshot_with(digest: i64, has_digest: bool) -> Vec<u8> {
     store.checkpoint(&end).expect("end");
     let mut file = Vec::new();
     let view = store.view().expect("a view");
-    write_snapshot(&*view, has_digest, &mut |piece| {
+    write_snapshot(&*view, trailer, &mut |piece| {
         file.extend_from_slice(&piece);
         Ok(())
     })
@@ -62,6 +62,8 @@ fn what_is_written_is_read() {
     assert_eq!(znodes.into_keys().collect::<Vec<_>>(), ["", "/a"]);
     assert_eq!(sessions, [(SessionId(5), 4000)]);
     assert_eq!(digest, Some(ZxidDigest { zxid: ZXID, digest: Some(77) }));
+    let (_, _, digest) = read(&snapshot_with(77, Trailer::DigestAndZxid)).expect("a snapshot");
+    assert_eq!(digest, Some(ZxidDigest { zxid: ZXID, digest: Some(77) }));
     let (.., digest) = read(&snapshot(0)).expect("a snapshot");
     assert_eq!(digest, Some(ZxidDigest { zxid: Zxid::ZERO, digest: Some(0) }));
 }
@@ -80,7 +82,7 @@ fn the_sections_of_other_versions_are_told_apart() {
     let section = 8 + 4 + 8 + SEAL_BYTES;
     let bare = &whole[..whole.len() - section];
     assert_eq!(read(bare).expect("as 3.5 writes it").2, None);
-    assert_eq!(snapshot_with(77, false), bare);
+    assert_eq!(snapshot_with(77, Trailer::None), bare);
     let with_last_zxid = |file: &[u8]| {
         let (mut file, mut sum) = (BytesMut::from(file), Sum::default());
         file.put_i64(ZXID.0);
