@@ -4,6 +4,7 @@ import argparse
 import json
 import logging
 import sys
+import time
 import traceback
 import urllib.error
 import urllib.request
@@ -93,12 +94,22 @@ def compare(where: str, theirs: dict[str, str], ours: dict[str, str]) -> None:
 
 
 @contextmanager
-def in_use(client: str):
-    """Something to see: a session with an ephemeral, watches, a quota, and enough transactions for
-    an entry in the log of digests."""
+def connected(client: str):
+    """A session."""
     zookeeper = KazooClient(hosts=client, timeout=30)
     zookeeper.start()
     try:
+        yield zookeeper
+    finally:
+        zookeeper.stop()
+        zookeeper.close()
+
+
+@contextmanager
+def in_use(client: str):
+    """Something to see: a session with an ephemeral, watches, a quota, and enough transactions for
+    an entry in the log of digests."""
+    with connected(client) as zookeeper:
         zookeeper.ensure_path("/app/data")
         zookeeper.create("/app/ephemeral", b"", ephemeral=True)
         zookeeper.ensure_path("/zookeeper/quota/app")
@@ -109,9 +120,6 @@ def in_use(client: str):
         zookeeper.get("/app/data", watch=lambda _: None)
         zookeeper.get_children("/app", watch=lambda _: None)
         yield
-    finally:
-        zookeeper.stop()
-        zookeeper.close()
 
 
 def shape_of(answer: Answer) -> dict[str, str]:
@@ -144,6 +152,32 @@ def oddities(tally: Tally, name: str, theirs: Side, ours: Side) -> None:
         with case(tally, f"{name}/{method}"):
             there, here = (ask(f"{side.admin}/commands/ruok", method) for side in (theirs, ours))
             assert there.status == here.status, f"{there.status} there, {here.status} here"
+
+
+def snapshots(tally: Tally, name: str, theirs: Side, ours: Side) -> None:
+    """Who may have a snapshot, what it comes with, and that Apache ZooKeeper restores it."""
+    credentials = {"Authorization": f"digest {SUPER}"}
+    for given in ["digest super:wrong", "nonsense a", "digest", "a b c", f"digest {SUPER}", "ip"]:
+        with case(tally, f"{name}/snapshot as {given}"):
+            there, here = (_snapshot(side, {"Authorization": given}) for side in (theirs, ours))
+            assert (there.status, there.kind) == (here.status, here.kind), (there, here)
+            assert there.body[:4] == here.body[:4]
+            wanted = {"last_zxid", "snapshot_size"}
+            assert wanted & set(there.headers) == wanted & set(here.headers)
+    with case(tally, f"{name}/restored by Apache ZooKeeper"):
+        made = _snapshot(ours, credentials)
+        assert int(made.headers["snapshot_size"]) == len(made.body), made.headers
+        restored = ask(f"{theirs.admin}/commands/restore", "POST", credentials, made.body)
+        assert restored.status == 200, restored
+        assert json.loads(restored.body)["last_zxid"] == int(made.headers["last_zxid"], 16)
+        with connected(theirs.client) as there, connected(ours.client) as here:
+            assert there.get("/app/data") == here.get("/app/data")
+
+
+def _snapshot(side: Side, headers: dict[str, str]) -> Answer:
+    # Apache ZooKeeper names snapshots by zxid, and admits few of them at a time.
+    time.sleep(0.01)
+    return ask(f"{side.admin}/commands/snapshot", headers=headers)
 
 
 def words(tally: Tally, name: str, theirs: Side, ours: Side) -> None:
@@ -219,6 +253,7 @@ def alone(tally: Tally, target: str) -> None:
         words(tally, "alone", theirs, ours)
         metrics(tally, "alone", measured, measuring)
         oddities(tally, "alone", theirs, ours)
+        snapshots(tally, "alone", theirs, ours)
 
 
 @contextmanager
