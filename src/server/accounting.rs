@@ -95,8 +95,11 @@ impl Shared {
                 ensemble.elections.add(*millis);
             }
             Report::Found(_, millis, _) => ensemble.elections.add(*millis),
-            Report::Serving(_, millis) => ensemble.unavailable.add(*millis),
-            Report::Synchronising(..) | Report::BadNotification(..) | Report::Repeated(_) => {}
+            Report::Serving(_, millis, _) => ensemble.unavailable.add(*millis),
+            Report::Synchronising(..)
+            | Report::BadNotification(..)
+            | Report::Repeated(_)
+            | Report::Reconfigured(_) => {}
         }
     }
 
