@@ -41,7 +41,7 @@ run: build ## start a server on port 2181 with its data in ./data; ARGS="..." fo
 	$(ZABRA) server --port 2181 --data-dir data $(ARGS)
 
 test: setup ## everything: formatting, lints, documentation, tests, compatibility tests
-	@$(MAKE) --no-print-directory check unit compat
+	@$(MAKE) --no-print-directory check unit compat docker-test
 
 check: lint core doc ## what needs no test to run
 
@@ -79,7 +79,7 @@ compat: setup build ## the same program before Zabra and before Apache ZooKeeper
 image: ## build the image `zabra`, from the sources
 	docker build -f docker/Dockerfile -t zabra .
 
-docker-test: build ## the image with compose files as people have them, under a Docker engine
+docker-test: build ## the image under a Docker engine, with compose files as people have them; ONLY=text
 	@.ci/setup docker || echo "what the test of the image needs cannot be installed here"
 	docker/test/run $(if $(ONLY),--only $(ONLY))
 

@@ -214,29 +214,31 @@ def case(tally: Tally, name: str):
         tally.ok(name)
 
 
-def profile(name: str, provider: str) -> tuple[Profile, Side]:
-    """A configuration with ports of its own."""
+def ports(provider: str) -> tuple[dict[str, str], Side]:
+    """The keys that open ports of its own to a server's operators."""
     admin, exporter = free_port(), free_port()
     keys = {
-        "4lw.commands.whitelist": "*",
         "admin.enableServer": "true",
         "admin.serverAddress": "127.0.0.1",
         "admin.serverPort": str(admin),
-        "admin.rateLimiterIntervalInMS": "500",
-        "DigestAuthenticationProvider.superDigest": SUPER_DIGEST,
     }
     if provider:
         keys |= {"metricsProvider.className": provider,
                  "metricsProvider.httpHost": "127.0.0.1",
                  "metricsProvider.httpPort": str(exporter)}
-    side = Side("", f"http://127.0.0.1:{admin}", f"http://127.0.0.1:{exporter}")
-    return Profile(name, keys), side
+    return keys, Side("", f"http://127.0.0.1:{admin}", f"http://127.0.0.1:{exporter}")
 
 
 def started(servers: Servers, side_name: str, target: str, provider: str) -> Side:
     """A server of its own."""
     name = f"monitoring-{side_name}-{'metrics' if provider else 'plain'}"
-    PROFILES[name], side = profile(name, provider)
+    keys, side = ports(provider)
+    keys |= {
+        "4lw.commands.whitelist": "*",
+        "admin.rateLimiterIntervalInMS": "500",
+        "DigestAuthenticationProvider.superDigest": SUPER_DIGEST,
+    }
+    PROFILES[name] = Profile(name, keys)
     server = servers.get(target, name)
     side.client = f"{server.host}:{server.port}"
     return side
@@ -257,15 +259,14 @@ def alone(tally: Tally, target: str) -> None:
 
 
 @contextmanager
-def ensemble(kind: str):
+def ensemble(kind: str, provider: str):
     """A leader, a follower and an observer, by role."""
     with Ensemble([kind, kind, kind], observers=[3]) as members:
         sides = {}
         for member in members:
-            port = free_port()
-            member.keys = {"admin.enableServer": "true", "admin.serverAddress": "127.0.0.1",
-                           "admin.serverPort": str(port)}
-            sides[member.number] = Side(member.address, f"http://127.0.0.1:{port}")
+            keys, sides[member.number] = ports(provider)
+            member.keys = keys
+            sides[member.number].client = member.address
         members.start(leader=2)
         with in_use(members[1].address):
             yield {"leader": sides[2], "follower": sides[1], "observer": sides[3]}
@@ -274,10 +275,14 @@ def ensemble(kind: str):
 def together(tally: Tally, target: str) -> None:
     """Servers of an ensemble, in each role."""
     kind = ZABRA if target == "zabra" else APACHE
-    with ensemble(APACHE) as theirs, ensemble(kind) as ours:
+    with ensemble(APACHE, "") as theirs, ensemble(kind, "") as ours:
         for role in theirs:
             commands(tally, role, theirs[role], ours[role])
             words(tally, role, theirs[role], ours[role])
+    # Apart, as with the provider ZooKeeper's words have other names.
+    with ensemble(APACHE, PROMETHEUS) as theirs, ensemble(kind, PROMETHEUS) as ours:
+        for role in theirs:
+            metrics(tally, role, theirs[role], ours[role])
 
 
 PARTS = {"alone": alone, "together": together}
