@@ -83,7 +83,8 @@ pub(super) fn ensemble(
     if !distributed {
         return None;
     }
-    lines.note_voters(settings);
+    lines.note_voters(own.quorum.oracle_path.is_some(), settings);
+    lines.check_oracle(settings);
     check_distributed(&lines, config_file, own, settings);
     let next = config_file.filter(|_| dynamic_file.is_some());
     let last_seen = next.and_then(|file| last_seen(file, read_file, multi_address, settings));

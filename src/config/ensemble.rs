@@ -191,6 +191,20 @@ impl MemberLines {
         }
     }
 
+    /// An oracle decides between two voters. ZooKeeper takes no notice of groups where there is
+    /// one; an operator who wrote them means them.
+    pub(super) fn check_oracle(&self, settings: &mut Settings) {
+        let Some(oracle) = settings.get("oraclePath") else { return };
+        if let Some(line) = self.groups.values().next() {
+            let reason = "cannot be had together with oraclePath: remove one of them";
+            settings.problems.push(line.refuse_key(reason));
+        } else if self.membership.voters() != 2 {
+            let voters = self.membership.voters();
+            let text = format!("has no effect: it is for 2 participants, and there are {voters}");
+            settings.note(&oracle, &text);
+        }
+    }
+
     /// Whether these servers are an ensemble rather than one server that runs alone.
     pub(super) fn is_distributed(&self, standalone_enabled: bool, settings: &mut Settings) -> bool {
         let voters = self.membership.voters();
@@ -217,9 +231,10 @@ impl MemberLines {
     }
 
     /// Remarks on numbers of voters that gain nothing.
-    pub(super) fn note_voters(&self, settings: &mut Settings) {
+    pub(super) fn note_voters(&self, has_oracle: bool, settings: &mut Settings) {
         let Some(line) = self.servers.values().next() else { return };
         match self.membership.voters() {
+            2 if has_oracle => {}
             2 => settings.note_at(
                 line.origin.clone(),
                 "two participants survive no failure; three survive one",

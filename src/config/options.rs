@@ -352,7 +352,8 @@ pub struct Quorum {
     pub observer_master_port: Option<u16>,
     /// `observerMaster.sizeLimit`, 33,554,432.
     pub observer_master_bytes: u32,
-    /// `oraclePath`.
+    /// `oraclePath`: a file whose first character is 1 while this server, one of two voters, may
+    /// go on alone.
     pub oracle_path: Option<PathBuf>,
     /// `localSessionsEnabled`, false.
     pub local_sessions: bool,

@@ -116,7 +116,7 @@ pub(crate) fn peer(config: &Config, ensemble: &Ensemble) -> PeerOptions {
     let timing = &quorum.timing;
     PeerOptions {
         me: ServerId(ensemble.my_id),
-        ensemble: members(ensemble),
+        ensemble: members(ensemble, quorum.oracle_path.is_some()),
         config: ensemble.membership.to_string().into(),
         tick_ms: config.tick_time_ms.max(1).into(),
         init_limit: quorum.init_limit.into(),
@@ -132,14 +132,15 @@ pub(crate) fn peer(config: &Config, ensemble: &Ensemble) -> PeerOptions {
 }
 
 /// Who votes, and how votes are counted.
-fn members(ensemble: &Ensemble) -> zab::Ensemble {
+fn members(ensemble: &Ensemble, has_oracle: bool) -> zab::Ensemble {
     let membership = &ensemble.membership;
     let ids = |voters: bool| -> BTreeSet<ServerId> {
         let of_kind = membership.members.iter().filter(|(_, it)| it.is_voter() == voters);
         of_kind.map(|(id, _)| ServerId(*id)).collect()
     };
     if membership.groups.is_empty() {
-        return zab::Ensemble::majority(ids(true), ids(false));
+        let members = zab::Ensemble::majority(ids(true), ids(false));
+        return if has_oracle { members.with_oracle() } else { members };
     }
     let groups = membership.groups.values();
     let groups = groups.map(|group| group.iter().copied().map(ServerId).collect()).collect();
@@ -163,7 +164,7 @@ pub(crate) fn set_config(tree: &mut Tree, ensemble: &Ensemble, wall: i64) {
 /// Whether a tree or the log behind it shows that a reconfig has given the ensemble other members
 /// than this server knows.
 pub(crate) fn was_reconfigured(tree: &Tree, tail: &[(Zxid, Bytes)], ensemble: &Ensemble) -> bool {
-    let members = members(ensemble);
+    let members = members(ensemble, false);
     let shown = tree.node(CONFIG_PATH).and_then(NodeRef::data);
     let mut logged =
         tail.iter().filter_map(|(_, entry)| Transaction::from_bytes(entry.clone()).ok());

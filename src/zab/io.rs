@@ -33,6 +33,8 @@ pub enum Input {
     /// What [`Action::ReceiveSnapshot`] asked for is stored durably, and the tree has been replaced
     /// by it.
     SnapshotReceived(LinkId, Zxid),
+    /// What [`Action::AskOracle`] asked for: whether this server may go on without the other one.
+    OracleSaid(bool),
     /// Time has passed.
     Tick,
 }
@@ -85,6 +87,9 @@ pub enum Action {
     /// [`Input::SnapshotReceived`]. If it breaks off, or nothing comes of it for `initLimit`, load
     /// what is stored again, call the same and say [`Input::Closed`].
     ReceiveSnapshot(LinkId, Zxid),
+    /// Ask the oracle of an ensemble of two whether this server may go on alone, now; then say
+    /// [`Input::OracleSaid`]. An oracle that cannot be asked says no.
+    AskOracle,
     /// Tell the operator.
     Report(Report),
     /// End this server, which cannot go on.

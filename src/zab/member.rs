@@ -4,6 +4,7 @@ use super::election::{Election, ElectionOptions, Outcome};
 use super::journal::Journal;
 use super::leader::Leader;
 use super::learner::Learner;
+use super::oracle::Oracle;
 use super::{
     Action, Epochs, Event, Fatal, Found, Input, LinkError, Output, PeerOptions, PeerState, Report,
     Role, Status,
@@ -30,9 +31,16 @@ pub(super) struct Core {
     /// The members of the ensemble were changed by a reconfig: this server knows only those of its
     /// configuration.
     pub(super) outdated: bool,
+    pub(super) oracle: Oracle,
 }
 
 impl Core {
+    /// Whether the oracle lets this server decide alone. If there is one, it will be asked; what
+    /// waits for that is tried again when it has answered.
+    pub(super) fn oracle_grants(&mut self) -> bool {
+        self.options.ensemble.has_oracle() && self.oracle.grants()
+    }
+
     /// Stores the promise to take part in an epoch.
     pub(super) fn save_accepted(&mut self, accepted: Epoch, out: &mut Vec<Output>) {
         self.save(Epochs { accepted, ..self.epochs }, out);
@@ -103,6 +111,7 @@ impl Member {
                 epochs,
                 saving: None,
                 outdated: false,
+                oracle: Oracle::default(),
                 promised_elsewhere: Epoch(0),
                 journal,
                 now,
@@ -151,9 +160,36 @@ impl Member {
                     learner.snapshot_received(link, zxid, &self.core);
                 }
             }
+            Input::OracleSaid(yes) => self.oracle_said(yes, out),
             Input::Tick => self.tick(out),
         }
         self.settle(out);
+        self.ask_oracle(out);
+    }
+
+    /// An answer counts now, and not any more when the next input comes.
+    fn oracle_said(&mut self, yes: bool, out: &mut Vec<Output>) {
+        self.core.oracle.answer(yes);
+        match &mut self.state {
+            State::Looking { .. } => {
+                let outcome = self.election.oracle_said(yes, self.core.now);
+                self.elected(outcome, out);
+            }
+            State::Leading(leader) => leader.oracle_said(yes, &mut self.core, out),
+            State::Learning(_) => {}
+        }
+        self.core.oracle.forget();
+    }
+
+    fn ask_oracle(&mut self, out: &mut Vec<Output>) {
+        if matches!(self.state, State::Looking { begun: true })
+            && self.election.asks_oracle(self.core.now)
+        {
+            self.core.oracle.want();
+        }
+        if self.core.oracle.ask() {
+            out.push(Output::Do(Action::AskOracle));
+        }
     }
 
     /// Whoever cannot go on in its role looks for a leader again.

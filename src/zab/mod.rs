@@ -27,6 +27,7 @@ mod leader;
 mod learner;
 mod member;
 mod notification;
+mod oracle;
 pub mod packet;
 mod peer;
 mod quorum;

@@ -1,8 +1,9 @@
 //! Who votes, and how many votes decide (ZK: `QuorumMaj`, `QuorumHierarchical`).
 //!
-//! Only the members and their weights are known here, not what is voted on. ZooKeeper's third
-//! verifier, `QuorumOracleMaj`, is left out: there, an ensemble of two voters asks a file whether
-//! the one that is left may go on alone, and that file is a promise nobody can check.
+//! Only the members and their weights are known here, not what is voted on. With ZooKeeper's third
+//! verifier, `QuorumOracleMaj`, an ensemble of two voters has an oracle that says whether the one
+//! that is left may go on alone. That is a promise which nobody here can check, so it is no part of
+//! what makes a quorum: whoever needs it asks, see `Oracle`.
 
 use crate::types::{ServerId, Zxid};
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +14,8 @@ pub struct Ensemble {
     voters: BTreeSet<ServerId>,
     observers: BTreeSet<ServerId>,
     rule: Rule,
+    /// Whether there is an oracle.
+    oracle: bool,
 }
 
 /// What makes a quorum of voters.
@@ -26,7 +29,7 @@ impl Ensemble {
     /// Members of whom a majority of the voters decides.
     #[must_use]
     pub const fn majority(voters: BTreeSet<ServerId>, observers: BTreeSet<ServerId>) -> Self {
-        Self { voters, observers, rule: Rule::Majority }
+        Self { voters, observers, rule: Rule::Majority, oracle: false }
     }
 
     /// Members in groups: more than half of the groups decide, each by more than half of its
@@ -42,7 +45,20 @@ impl Ensemble {
         let groups: Vec<BTreeSet<ServerId>> =
             groups.into_iter().map(|group| &group - &observers).collect();
         let voters = groups.iter().flatten().copied().collect();
-        Self { voters, observers, rule: Rule::Hierarchical { groups, weights } }
+        Self { voters, observers, rule: Rule::Hierarchical { groups, weights }, oracle: false }
+    }
+
+    /// The same members with an oracle. It is of use only where two of them vote, and a majority
+    /// decides.
+    #[must_use]
+    pub fn with_oracle(self) -> Self {
+        Self { oracle: true, ..self }
+    }
+
+    /// Whether one of two voters may ask an oracle whether it may go on alone.
+    #[must_use]
+    pub fn has_oracle(&self) -> bool {
+        self.oracle && self.voters.len() == 2 && self.rule == Rule::Majority
     }
 
     /// Whether these servers together decide. Those that do not vote are not counted.
@@ -172,6 +188,17 @@ mod tests {
         assert!(!ensemble.is_quorum(&ids([1, 2, 7, 8, 9, 100])));
         assert!(ensemble.is_quorum(&ids([1, 2, 4])));
         assert!(!Ensemble::majority(ids([]), ids([1])).is_quorum(&ids([1])));
+    }
+
+    #[test]
+    fn an_oracle_is_for_two_voters_with_a_majority() {
+        let of = |voters: BTreeSet<ServerId>| Ensemble::majority(voters, ids([9])).with_oracle();
+        assert!(of(ids([1, 2])).has_oracle());
+        assert!(!of(ids([1])).has_oracle() && !of(ids(1..=3)).has_oracle());
+        assert!(!of(ids([1, 2])).is_quorum(&ids([1])), "it is asked, not taken for granted");
+        let groups = Ensemble::hierarchical(vec![ids([1, 2])], weights([]), ids([]));
+        assert!(!groups.with_oracle().has_oracle());
+        assert!(!Ensemble::majority(ids([1, 2]), ids([])).has_oracle());
     }
 
     #[test]

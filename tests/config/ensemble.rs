@@ -56,6 +56,24 @@ fn several_addresses() {
 }
 
 #[test]
+fn an_oracle_is_for_two_voters() {
+    let (two, oracle) = ("server.1=a:1:2\nserver.2=b:1:2\n", "oraclePath=/mnt/oracle\n");
+    let config = listed("1", &format!("{two}{oracle}")).config();
+    assert_eq!(config.quorum.oracle_path.as_deref(), Some(Path::new("/mnt/oracle")));
+    assert_eq!(config.notes, Vec::<String>::new());
+    let config = listed("1", &format!("{two}server.3=c:1:2\n{oracle}")).config();
+    assert_eq!(
+        config.notes,
+        ["zoo.cfg:8: oraclePath = \"/mnt/oracle\" has no effect: it is for 2 participants, and \
+          there are 3"]
+    );
+    assert_eq!(
+        listed("1", &format!("{two}group.1=1:2\n{oracle}")).errors(),
+        ["zoo.cfg:7: group.1: cannot be had together with oraclePath: remove one of them"]
+    );
+}
+
+#[test]
 fn groups_and_weights() {
     let servers = "server.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2\nserver.4=d:1:2:observer\n";
     let config =

@@ -15,16 +15,19 @@ pub(crate) enum Broken {
     TruncSkipped,
     /// For a leader no time passes, and no learner leaves it.
     StaleLeader,
+    /// The oracle of two servers lets both go on alone.
+    RashOracle,
 }
 
 impl Broken {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::AckBeforeSync,
         Self::EpochBeforeLog,
         Self::HalfQuorum,
         Self::CommitOutOfOrder,
         Self::TruncSkipped,
         Self::StaleLeader,
+        Self::RashOracle,
     ];
 
     /// How many vote, where that matters.

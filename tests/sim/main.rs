@@ -9,6 +9,7 @@ mod checks;
 mod clients;
 mod coverage;
 mod net;
+mod oracle;
 mod plan;
 mod queue;
 mod random;
@@ -32,7 +33,7 @@ const SEEDS: u64 = 500;
 const BROKEN_SEEDS: u64 = 300;
 
 /// What must have happened in many seeds, each often.
-const WANTED: [&str; 20] = [
+const WANTED: [&str; 22] = [
     "committed",
     "crash",
     "crash that lost checkpoints",
@@ -44,6 +45,8 @@ const WANTED: [&str; 20] = [
     "leader established",
     "left its server",
     "log read",
+    "oracle said no",
+    "oracle said yes",
     "refused: session gone",
     "replayed event",
     "session expired",

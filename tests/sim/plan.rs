@@ -60,6 +60,8 @@ pub(crate) struct Plan {
     /// Whether the one server is alone, no member of an ensemble.
     pub(crate) alone: bool,
     pub(crate) voters: usize,
+    /// Whether the two voters have an oracle.
+    pub(crate) oracle: bool,
     pub(crate) observers: usize,
     pub(crate) tick_ms: u64,
     pub(crate) sync_limit: u64,
@@ -92,6 +94,9 @@ impl Plan {
     pub(crate) fn new(random: &mut Random, broken: Option<Broken>) -> Self {
         let alone = broken.is_none() && random.one_in(12);
         let voters = if alone { 1 } else { *random.pick(&[3, 3, 3, 3, 5]) };
+        let oracle = broken.is_none() && !alone && random.one_in(10);
+        let oracle = oracle || broken == Some(Broken::RashOracle);
+        let voters = if oracle { 2 } else { voters };
         let voters = broken.map_or(voters, |broken| broken.voters(voters));
         let observers = if !alone && random.one_in(4) { random.below(2) + 1 } else { 0 };
         let tick_ms = *random.pick(&[100, 200, 500]);
@@ -100,6 +105,7 @@ impl Plan {
             broken,
             alone,
             voters,
+            oracle,
             observers,
             tick_ms,
             sync_limit: random.between(3, 6),
@@ -157,7 +163,8 @@ impl Plan {
             let weights: BTreeMap<_, _> = voters.iter().map(|id| (*id, weight(*id))).collect();
             return Ensemble::hierarchical(vec![voters], weights, observers);
         }
-        Ensemble::majority(voters, observers)
+        let ensemble = Ensemble::majority(voters, observers);
+        if self.oracle { ensemble.with_oracle() } else { ensemble }
     }
 
     fn config(&self) -> String {

@@ -38,6 +38,8 @@ pub(crate) enum Event {
     Resume(usize),
     /// A dead server comes back.
     Restart(usize),
+    /// The oracle of two servers says whether one may go on alone.
+    OracleSays(Life),
     /// An attempt to connect comes to its end.
     Dialed { who: Life, target: ServerId, attempt: u64 },
     /// The next thing of a link arrives.

@@ -144,6 +144,7 @@ impl World {
                     self.start(server);
                 }
             }
+            Event::OracleSays(who) => self.oracle_says(who),
             Event::Dialed { who, target, attempt } => self.dialed(who, target, attempt),
             Event::Arrive { link, to } => self.arrive(link, to),
             Event::ElectionConnect { pair } => self.election_connected(pair),
@@ -260,6 +261,9 @@ impl World {
             let it = &self.servers[*other];
             it.is_up() && it.paused_until <= self.now && !self.net.is_blocked(*other, server)
         };
+        if self.may_be_alone(server) {
+            return false;
+        }
         let others = (0..self.plan.voters).filter(|other| *other != server);
         others.filter(hears).count() < self.plan.voters / 2
     }
@@ -274,6 +278,7 @@ const fn life_of(event: &Event) -> Option<Life> {
         | Event::CheckpointDone(who)
         | Event::InstallStep(who)
         | Event::LogRead { who, .. }
+        | Event::OracleSays(who)
         | Event::SnapshotView { who, .. }
         | Event::SnapshotSent { who, .. }
         | Event::Dialed { who, .. } => Some(*who),

@@ -7,6 +7,7 @@ use super::super::Shared;
 use super::images;
 use super::link::{Link, serve};
 use super::log_reads::ReadLog;
+use super::oracle::Oracle;
 use super::sockets;
 use crate::config::Endpoint;
 use crate::replica::Input;
@@ -16,6 +17,7 @@ use crate::zab;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
@@ -41,6 +43,8 @@ pub(super) struct Options {
     /// Rest between two attempts.
     pub(super) rest: Duration,
     pub(super) keep_alive: bool,
+    /// The file of the oracle.
+    pub(super) oracle: Option<PathBuf>,
 }
 
 /// What the task that keeps the links hears.
@@ -56,6 +60,8 @@ pub(super) enum Command {
     ReadLog(LinkId, ReadLog),
     /// Send an image of the tree.
     SendSnapshot(LinkId),
+    /// Ask the oracle whether this server may go on alone.
+    AskOracle,
     /// A link has ended.
     Ended(LinkId),
 }
@@ -74,6 +80,7 @@ pub(super) struct Links {
     /// The last call, by its number, as long as it is not answered.
     call: Option<(u64, AbortHandle)>,
     calls: u64,
+    oracle: Oracle,
     tasks: JoinSet<()>,
 }
 
@@ -84,9 +91,10 @@ impl Links {
         options: Options,
         commands: UnboundedSender<Command>,
     ) -> Self {
+        let oracle = Oracle::new(options.oracle.clone());
         let options = Arc::new(options);
         let (last, call, calls, tasks) = (LinkId(0), None, 0, JoinSet::new());
-        Self { shared, store, options, commands, last, call, calls, tasks }
+        Self { shared, store, options, commands, last, call, calls, oracle, tasks }
     }
 
     /// Runs until it is dropped, and everything it has started with it.
@@ -109,6 +117,7 @@ impl Links {
             Command::Dialed(number, server, result) => self.dialed(number, server, result),
             Command::ReadLog(link, read) => self.read_log(link, read),
             Command::SendSnapshot(link) => self.send_snapshot(link),
+            Command::AskOracle => self.ask_oracle(),
             Command::Ended(link) => {
                 self.table().lock().remove(&link);
             }
@@ -177,6 +186,14 @@ impl Links {
             }
         };
         self.shared.submit(&mut vec![Input::Quorum(input)]);
+    }
+
+    fn ask_oracle(&mut self) {
+        let (shared, oracle) = (Arc::clone(&self.shared), self.oracle.clone());
+        self.tasks.spawn(async move {
+            let says = oracle.ask().await;
+            shared.submit(&mut vec![Input::Quorum(zab::Input::OracleSaid(says))]);
+        });
     }
 
     fn send_snapshot(&mut self, id: LinkId) {

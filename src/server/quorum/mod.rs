@@ -10,6 +10,7 @@ mod images;
 mod link;
 mod links;
 mod log_reads;
+mod oracle;
 mod packets;
 mod sockets;
 
@@ -71,6 +72,9 @@ impl Quorum {
             }
             Action::ReceiveSnapshot(id, zxid) => {
                 self.to_link(id, written, |link| link.expect_image(zxid));
+            }
+            Action::AskOracle => {
+                let _ = self.links.send(links::Command::AskOracle);
             }
             Action::Report(report) => log(&report),
             Action::Append(..) | Action::Truncate(_) | Action::SaveEpochs(_) | Action::Stop(_) => {
@@ -158,6 +162,7 @@ fn links(config: &Config, ensemble: &Ensemble) -> links::Options {
         connect: Duration::from_millis(connect_ms),
         rest: Duration::from_millis(quorum.timing.leader_retry_ms.into()),
         keep_alive: quorum.tcp_keep_alive,
+        oracle: quorum.oracle_path.clone(),
     }
 }
 

@@ -33,8 +33,12 @@
 //!   not answered, and one server gets a limited number of answers per interval. Between two of
 //!   ZooKeeper's, an observer with a leader and a voter without answer each other without end.
 //!
-//! Left out: configurations that change while votes are counted, and the oracle of an ensemble of
-//! two. A configuration in a message is not looked at.
+//! Where two servers vote and have an oracle, one that hears nothing of the other asks whether it
+//! may lead alone, and one that hears that the other leads, alone, asks whether it is to follow: if
+//! the oracle does not favour this server, the other one must be the one that it favours.
+//!
+//! Left out: configurations that change while votes are counted. A configuration in a message is
+//! not looked at.
 //!
 //! Knows nothing of connections, nor of what a leader does once it is found. The links resend the
 //! last message when a connection is new, as ZooKeeper's do; a voter that was unreachable hears
@@ -90,6 +94,10 @@ pub struct Election {
     resend_at: Moment,
     /// When the vote is decided, if nothing better comes.
     decide_at: Option<Moment>,
+    /// When the oracle is to be asked, if there is one and the vote is not decided by then.
+    oracle_at: Moment,
+    /// The vote of the other one of two servers, if that has said that it leads.
+    rival: Option<Vote>,
     /// If this server was elected: by whom.
     supporters: BTreeSet<ServerId>,
 }
@@ -112,6 +120,8 @@ impl Election {
             interval_ms: options.notification_ms.0,
             resend_at: Moment(0),
             decide_at: None,
+            oracle_at: Moment(0),
+            rival: None,
             supporters: BTreeSet::new(),
             options,
         }
@@ -140,6 +150,8 @@ impl Election {
         self.settled.clear();
         self.interval_ms = self.options.notification_ms.0;
         self.resend_at = now.plus(self.interval_ms);
+        self.oracle_at = self.resend_at;
+        self.rival = None;
         self.adopt(self.initial, out);
         self.schedule(now);
     }
@@ -158,6 +170,11 @@ impl Election {
             return Ok(None);
         }
         if self.is_looking() && self.options.ensemble.is_voter(from) {
+            let leads = notification.state == PeerState::Leading && notification.leader == from;
+            self.rival = leads.then(|| notification.vote());
+            if leads {
+                self.oracle_at = now;
+            }
             return Ok(self.count(from, &notification, now, out));
         }
         if notification.state == PeerState::Looking {
@@ -176,7 +193,7 @@ impl Election {
 
     /// Sends the vote again, or decides, if it is time to.
     pub fn tick(&mut self, now: Moment, out: &mut Vec<(ServerId, Bytes)>) -> Option<Outcome> {
-        if self.next_tick().is_none_or(|due| now < due) {
+        if !self.is_looking() || now < self.decide_at.unwrap_or(self.resend_at) {
             return None;
         }
         if self.decide_at.is_some() {
@@ -191,7 +208,43 @@ impl Election {
     /// When [`tick`](Self::tick) has something to do; never unless this server is looking.
     #[must_use]
     pub fn next_tick(&self) -> Option<Moment> {
-        self.is_looking().then(|| self.decide_at.unwrap_or(self.resend_at))
+        let due = self.decide_at.unwrap_or(self.resend_at);
+        self.is_looking().then(|| if self.may_ask() { due.min(self.oracle_at) } else { due })
+    }
+
+    /// Whether the oracle has to say how this goes on.
+    #[must_use]
+    pub fn asks_oracle(&self, now: Moment) -> bool {
+        self.may_ask() && now >= self.oracle_at
+    }
+
+    fn may_ask(&self) -> bool {
+        self.is_looking()
+            && self.options.ensemble.has_oracle()
+            && self.votes()
+            && self.decide_at.is_none()
+            && (self.rival.is_some() || self.is_alone())
+    }
+
+    /// Whether this server votes for itself, and nobody else is known to.
+    fn is_alone(&self) -> bool {
+        let supporters = self.received.supporters(&Ballot::looking(self.vote));
+        self.vote.leader == self.options.me && supporters.contains(&self.options.me)
+    }
+
+    /// The oracle says whether this server may lead alone (ZK: `QuorumOracleMaj.revalidateVoteset`,
+    /// `FastLeaderElection.receivedLeadingNotification`). Who leads, if that decides it.
+    pub fn oracle_said(&mut self, may_lead: bool, now: Moment) -> Option<Outcome> {
+        if !self.may_ask() {
+            return None;
+        }
+        self.oracle_at = now.plus(self.options.notification_ms.0.max(1));
+        if may_lead {
+            return self.is_alone().then(|| self.decide(self.vote));
+        }
+        let rival = self.rival?;
+        self.round = rival.round;
+        Some(self.decide(rival))
     }
 
     /// The leader that was found has begun to lead an epoch, or follow in it: from now on those who

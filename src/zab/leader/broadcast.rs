@@ -130,7 +130,7 @@ impl Leader {
         let mut by = BTreeSet::new();
         let decided = stored.into_iter().find_map(|(zxid, server)| {
             by.insert(server);
-            core.options.ensemble.is_quorum(&by).then_some(zxid)
+            self.is_quorum(&by, core).then_some(zxid)
         });
         if let Some(decided) = decided
             && decided > core.journal.committed()

@@ -52,12 +52,17 @@ impl Leader {
         core: &mut Core,
         out: &mut Vec<Output>,
     ) {
-        let me = core.options.me;
         self.epoch = self.epoch.max(Epoch(accepted.0 + 1));
         if core.options.ensemble.is_voter(server) {
             self.connecting.insert(server);
         }
-        if self.connecting.contains(&me) && core.options.ensemble.is_quorum(&self.connecting) {
+        self.choose_epoch(core, out);
+    }
+
+    /// Promises the new epoch once a quorum has connected.
+    pub(super) fn choose_epoch(&mut self, core: &mut Core, out: &mut Vec<Output>) {
+        let me = core.options.me;
+        if self.connecting.contains(&me) && self.is_quorum(&self.connecting, core) {
             self.stage = Stage::Promising;
             core.save_accepted(self.epoch, out);
         }
@@ -132,8 +137,13 @@ impl Leader {
     /// A voter, this server included, takes part in the epoch.
     fn promise(&mut self, server: ServerId, core: &mut Core, out: &mut Vec<Output>) {
         self.electing.insert(server);
+        self.enter_epoch(core, out);
+    }
+
+    /// Enters the new epoch once a quorum has promised to take part.
+    pub(super) fn enter_epoch(&mut self, core: &mut Core, out: &mut Vec<Output>) {
         let me = core.options.me;
-        if self.electing.contains(&me) && core.options.ensemble.is_quorum(&self.electing) {
+        if self.electing.contains(&me) && self.is_quorum(&self.electing, core) {
             self.stage = Stage::Entering;
             core.save_current(self.epoch, out);
         }

@@ -120,6 +120,8 @@ pub(super) struct Leader {
     started: Moment,
     next_ping: Moment,
     next_check: Moment,
+    /// Whether it goes on only if the oracle says so before the next check.
+    awaits_oracle: bool,
     quit: Option<&'static str>,
 }
 
@@ -139,6 +141,7 @@ impl Leader {
             started: now,
             next_ping: now.plus(core.options.tick_ms / 2),
             next_check: now.plus(core.options.tick_ms),
+            awaits_oracle: false,
             quit: None,
         };
         let seen = core.epochs.accepted.max(core.promised_elsewhere);
@@ -281,10 +284,59 @@ impl Leader {
         }
         if now >= self.next_check {
             self.next_check = now.plus(core.options.tick_ms);
-            if self.is_leading() && !self.has_quorum(core) {
-                self.quit = Some("has lost its quorum");
-            }
+            self.check_quorum(core, out);
         }
+    }
+
+    /// Looks whether a quorum still follows. If the oracle is to say, it has one tick for that.
+    fn check_quorum(&mut self, core: &mut Core, out: &mut Vec<Output>) {
+        let waited = std::mem::take(&mut self.awaits_oracle);
+        if !self.is_leading() {
+            return self.ask_again(core, out);
+        }
+        if self.has_quorum(core) {
+            return;
+        }
+        self.awaits_oracle = !waited && self.may_be_alone(core);
+        if !self.awaits_oracle {
+            self.quit = Some("has lost its quorum");
+        }
+    }
+
+    /// The oracle says whether this server may go on alone.
+    pub(super) fn oracle_said(&mut self, yes: bool, core: &mut Core, out: &mut Vec<Output>) {
+        if yes {
+            self.awaits_oracle = false;
+            self.ask_again(core, out);
+        } else if std::mem::take(&mut self.awaits_oracle) && !self.has_quorum(core) {
+            self.quit = Some("has lost its quorum, and the oracle does not let it lead alone");
+        }
+    }
+
+    /// Goes on with what waits for a quorum, or for the oracle in its place.
+    fn ask_again(&mut self, core: &mut Core, out: &mut Vec<Output>) {
+        match self.stage {
+            Stage::Connecting => self.choose_epoch(core, out),
+            Stage::Electing => self.enter_epoch(core, out),
+            Stage::Syncing => self.establish(core, out),
+            Stage::Leading => self.decide(core, out),
+            Stage::Promising | Stage::Entering => {}
+        }
+    }
+
+    /// Whether these servers decide together, or this one does alone because the oracle says so.
+    fn is_quorum(&self, servers: &BTreeSet<ServerId>, core: &mut Core) -> bool {
+        core.options.ensemble.is_quorum(servers)
+            || servers.contains(&core.options.me) && self.may_be_alone(core) && core.oracle_grants()
+    }
+
+    /// Whether there is an oracle and no voter that follows (ZK:
+    /// `QuorumOracleMaj.updateNeedOracle`).
+    fn may_be_alone(&self, core: &Core) -> bool {
+        let ensemble = &core.options.ensemble;
+        let votes = |learner: &Learner| learner.server().is_some_and(|id| ensemble.is_voter(id));
+        ensemble.has_oracle()
+            && !self.learners.values().any(|it| it.follows() && it.is_forwarded() && votes(it))
     }
 
     fn ping(&self, core: &Core, out: &mut Vec<Output>) {
@@ -295,11 +347,11 @@ impl Leader {
     }
 
     /// Whether a quorum, this server included, has this leader's log and is heard of.
-    fn has_quorum(&self, core: &Core) -> bool {
+    fn has_quorum(&self, core: &mut Core) -> bool {
         let synced = self.learners.values().filter(|learner| learner.is_synced());
         let mut synced: BTreeSet<ServerId> = synced.filter_map(Learner::server).collect();
         synced.insert(core.options.me);
-        core.options.ensemble.is_quorum(&synced)
+        self.is_quorum(&synced, core)
     }
 
     /// The last zxid of the epoch so far.

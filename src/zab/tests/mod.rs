@@ -4,6 +4,7 @@
 mod catching_up;
 mod faults;
 mod leading;
+mod oracle;
 
 use super::*;
 use crate::types::{Epoch, LinkId, Moment, ServerId, Zxid};
@@ -59,6 +60,8 @@ struct Cluster {
     keep: usize,
     /// What the test wants to be otherwise.
     tune: fn(&mut PeerOptions),
+    /// Those that the oracle lets go on alone.
+    favoured: BTreeSet<ServerId>,
     /// Every decision that anybody ever applied.
     history: BTreeMap<Zxid, Bytes>,
     /// Packets by what they were, with the receiver.
@@ -89,6 +92,7 @@ impl Cluster {
             cut: BTreeSet::new(),
             keep: 500,
             tune: |_| {},
+            favoured: BTreeSet::new(),
             history: BTreeMap::new(),
             seen: Vec::new(),
         };
@@ -287,6 +291,10 @@ impl Cluster {
                 self.mail.push_back((me, Input::LogRead(link, entries)));
             }
             Action::SendSnapshot(link) => self.send_snapshot(me, link),
+            Action::AskOracle => {
+                let says = Input::OracleSaid(self.favoured.contains(&me));
+                self.later.push((me, says));
+            }
             Action::ReceiveSnapshot(..) => {}
             Action::Stop(why) => self.server(me).reports.push(why.to_string()),
             Action::Report(report) => self.server(me).reports.push(report.to_string()),

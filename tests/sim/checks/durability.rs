@@ -37,20 +37,32 @@ impl Disks {
     }
 
     /// A server has let go of the end of its log; a quorum still has what of it is decided.
-    pub(super) fn truncated(&mut self, server: usize, last: Zxid, history: &History) {
+    pub(super) fn truncated(
+        &mut self,
+        server: usize,
+        last: Zxid,
+        history: &History,
+        alone: Option<usize>,
+    ) {
         self.doubtful[server] = None;
         let gone = self.logs[server].split_off(&last.next());
         for (zxid, payload) in gone {
             if history.payload(zxid) == Some(&payload) {
-                self.check_quorum(zxid, &payload);
+                self.check_quorum(zxid, &payload, alone);
             }
         }
     }
 
     /// A tree has taken the place of everything; a quorum still has what is decided.
-    pub(super) fn installed(&mut self, server: usize, log: &Log, history: &History) {
+    pub(super) fn installed(
+        &mut self,
+        server: usize,
+        log: &Log,
+        history: &History,
+        alone: Option<usize>,
+    ) {
         let last = log.keys().next_back().copied().unwrap_or(Zxid::ZERO);
-        self.truncated(server, last, history);
+        self.truncated(server, last, history, alone);
         self.logs[server].clone_from(log);
     }
 
@@ -80,8 +92,11 @@ impl Disks {
         assert_eq!(behind, found.entries.len(), "[durability] s{name}: the log behind {applied}");
     }
 
-    /// A quorum has what is decided.
-    pub(super) fn check_quorum(&self, zxid: Zxid, payload: &Bytes) {
+    /// A quorum has what is decided, or the one that may go on alone.
+    pub(super) fn check_quorum(&self, zxid: Zxid, payload: &Bytes, alone: Option<usize>) {
+        if alone.is_some_and(|server| self.logs[server].get(&zxid) == Some(payload)) {
+            return;
+        }
         let voters = self.logs[..self.voters].iter();
         let having = voters.filter(|log| log.get(&zxid) == Some(payload)).count();
         assert!(

@@ -62,6 +62,7 @@ impl Terms {
         packet: &QuorumPacket,
         logs: &Logs,
         disks: &Disks,
+        alone: Option<usize>,
     ) {
         let zxid = Zxid(packet.zxid);
         let epoch = zxid.epoch();
@@ -71,7 +72,11 @@ impl Terms {
                 assert!(accepted >= epoch, "[epochs] s{} proposes {epoch} unstored", server + 1);
             }
             packet::NEW_LEADER => {
-                self.beginnings.entry(epoch).or_insert_with(|| logs.log(server).clone());
+                // One that leads alone may have proposed before anybody learns of it.
+                self.beginnings.entry(epoch).or_insert_with(|| {
+                    let before = logs.log(server).iter().filter(|(zxid, _)| zxid.epoch() < epoch);
+                    before.map(|(zxid, payload)| (*zxid, payload.clone())).collect()
+                });
             }
             packet::ACK if zxid.counter() == 0 => {
                 let current = self.stored[server].current;
@@ -80,7 +85,9 @@ impl Terms {
             }
             packet::UP_TO_DATE => {
                 let epoch = self.stored[server].current;
-                self.check_quorum(server, epoch);
+                if alone != Some(server) {
+                    self.check_quorum(server, epoch);
+                }
             }
             _ => {}
         }

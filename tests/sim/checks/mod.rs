@@ -51,6 +51,8 @@ pub(crate) struct Checks {
     pub(crate) sessions: SessionChecks,
     pub(crate) acknowledged: Acknowledged,
     pub(crate) step_down: StepDown,
+    /// The one of two servers that the oracle has let go on alone.
+    pub(crate) alone: Option<usize>,
     logs: Logs,
     terms: Terms,
     wires: Wires,
@@ -66,6 +68,7 @@ impl Checks {
             sessions: SessionChecks::default(),
             acknowledged: Acknowledged::default(),
             step_down: StepDown::new(plan),
+            alone: None,
             logs: Logs::new(servers),
             terms: Terms::new(servers, plan.voters),
             wires: Wires::default(),
@@ -87,7 +90,7 @@ impl Checks {
     }
 
     pub(crate) fn truncated_durably(&mut self, server: usize, last: Zxid) {
-        self.disks.truncated(server, last, &self.history);
+        self.disks.truncated(server, last, &self.history, self.alone);
     }
 
     pub(crate) fn epochs_durably(&mut self, server: usize, epochs: Epochs) {
@@ -99,7 +102,7 @@ impl Checks {
         let zxid = Zxid(mark.applied);
         self.history.check_tree(zxid, mark.digest);
         let log = self.history.log_up_to(zxid);
-        self.disks.installed(server, &log, &self.history);
+        self.disks.installed(server, &log, &self.history, self.alone);
         self.logs.installed(server, log);
     }
 
@@ -118,7 +121,7 @@ impl Checks {
     /// A server says something to another one.
     pub(crate) fn sending(&mut self, server: usize, link: LinkId, packet: &QuorumPacket) {
         self.wires.sending(server, link, packet, &self.logs, &self.history);
-        self.terms.sending(server, packet, &self.logs, &self.disks);
+        self.terms.sending(server, packet, &self.logs, &self.disks, self.alone);
         self.leadership.sending(server, packet);
         self.disks.sending(server, packet, self.logs.log(server));
     }
@@ -141,7 +144,7 @@ impl Checks {
         };
         let decided = self.logs.decided(server, committed, &self.history);
         for (zxid, payload) in decided {
-            self.disks.check_quorum(zxid, &payload);
+            self.disks.check_quorum(zxid, &payload, self.alone);
             self.history.commit(zxid, payload);
             coverage.note("committed");
         }

@@ -77,6 +77,7 @@ impl World {
     pub(crate) fn observe(&mut self, server: usize) {
         let is_cut_off = self.is_cut_off(server);
         self.checks.step_down.look(self.now, server, is_cut_off);
+        self.note_reunion();
         let Some(running) = &self.servers[server].running else { return };
         self.checks.look_at_tree(server, running);
     }
@@ -193,6 +194,11 @@ impl World {
                 if let Some(running) = &mut self.servers[server].running {
                     running.views.push(link);
                 }
+            }
+            Action::AskOracle => {
+                let who = self.servers[server].life();
+                let delay = self.random.delay(self.plan.disk);
+                self.after(delay, Event::OracleSays(who));
             }
             Action::Report(_) => {}
             Action::Stop(why) => panic!("[progress] s{} ends: {why}", server + 1),

@@ -311,7 +311,10 @@ impl Cluster {
                 self.mail.push_back(Mail::Input(me, zab::Input::LogRead(link, entries)));
             }
             Action::SendSnapshot(link) => self.send_image(me, link),
-            Action::ReceiveSnapshot(..) | Action::Report(_) | Action::Stop(_) => {}
+            Action::ReceiveSnapshot(..)
+            | Action::AskOracle
+            | Action::Report(_)
+            | Action::Stop(_) => {}
         }
     }
 
