@@ -174,16 +174,16 @@ class Writer(threading.Thread):
 
 
 class Load:
-    """Several writers. Use as a context manager; `finish` before the servers are compared."""
+    """Several writers, numbered from `first` on. Use as a context manager; `finish` before the servers are compared."""
 
-    def __init__(self, addresses: str, sessions: int = 4):
+    def __init__(self, addresses: str, sessions: int = 4, first: int = 0):
         self.addresses = addresses
         self.stopping = False
         self.abandoned = False
         self.over = False
         self.running = threading.Event()
         self.running.set()
-        self.writers = [Writer(self, number) for number in range(sessions)]
+        self.writers = [Writer(self, first + number) for number in range(sessions)]
 
     def __enter__(self) -> "Load":
         for writer in self.writers:

@@ -3,7 +3,7 @@
 import socket
 import struct
 
-CREATE, DELETE, EXISTS, SET_DATA, PING = 1, 2, 3, 5, 11
+CREATE, DELETE, EXISTS, SET_DATA, SYNC, PING = 1, 2, 3, 5, 9, 11
 SET_WATCHES, CLOSE = 101, -11
 EVENT_XID, PING_XID, SET_WATCHES_XID = -1, -2, -8
 PERSISTENT, EPHEMERAL, SEQUENTIAL = 0, 1, 2
@@ -88,6 +88,10 @@ class Raw:
         """The owner of a znode, 0 for one that is not ephemeral, -1 if there is none."""
         error, body = self.call(EXISTS, text(path) + bytes([watch]))
         return struct.unpack(">q", body[44:52])[0] if error == 0 else -1
+
+    def sync(self, path: str) -> int:
+        """The error code."""
+        return self.call(SYNC, text(path))[0]
 
     def ping(self) -> None:
         """What keeps a session alive."""

@@ -61,7 +61,7 @@ BROKEN = {
 TOLD_TOO_EARLY = '"pif" is null'
 KNOWN_3_8 = re.compile(r'"this.learner.sock" is null|from thread : SyncThread')
 # What a learner says of whom it learns from, and of the image of a tree that it is sent.
-CONNECTED = re.compile(r"Successfully connected to leader, using address: \S+:(\d+)")
+CONNECTED = re.compile(r"Successfully connected to leader, using address: (\S+):(\d+)")
 # What waiting for a server leaves in its log.
 NOISE = "NIOServerCnxn - Processing"
 IMAGE_BEGINS = "Getting a snapshot from leader"
@@ -125,6 +125,8 @@ class Member:
     heap: str = "-Xmx256m"
     # Keys of zoo.cfg that it alone has.
     keys: dict[str, str] = field(default_factory=dict)
+    # Where the others find it.
+    host: str = "127.0.0.1"
 
     def __post_init__(self):
         self.client_port, self.quorum_port, self.election_port = (take_port() for _ in range(3))
@@ -151,7 +153,7 @@ class Member:
     def server_line(self) -> str:
         """Its line in every member's zoo.cfg."""
         role = ":observer" if self.observer else ""
-        return (f"server.{self.number}=127.0.0.1:{self.quorum_port}:{self.election_port}{role}\n")
+        return (f"server.{self.number}={self.host}:{self.quorum_port}:{self.election_port}{role}\n")
 
     def data(self) -> Path:
         """Its data directory."""
@@ -284,7 +286,8 @@ class Member:
 
         An image that Apache ZooKeeper sends while it is written to has part of the transactions
         that follow; a learner finds digests that do not match, until it has them all. `was_java`
-        says of a quorum port and a time of day whether that was Apache ZooKeeper's.
+        says of a host and a port of servers and a time of day whether that was Apache
+        ZooKeeper's.
         """
         found = []
         spoilt = False
@@ -296,9 +299,9 @@ class Member:
                 if line[2:3] == ":":
                     at = line[:12]
                 if connected := CONNECTED.search(line):
-                    leader = int(connected[1])
+                    leader = connected[1], int(connected[2])
                 image = IMAGE_BEGINS in line or (image and IMAGE_ENDS not in line)
-                of_java = leader is not None and was_java(leader, at)
+                of_java = leader is not None and was_java(*leader, at)
                 if debian and TOLD_TOO_EARLY in line and of_java:
                     spoilt = True
                 elif BROKEN[kind].search(line) and not (debian and KNOWN_3_8.search(line)):
@@ -310,15 +313,19 @@ class Member:
 
 class Ensemble:
     """Servers that know one another. `kinds` are those of members 1, 2, ...; all voters but the
-    numbers in `observers`."""
+    numbers in `observers`. Where all listen on one port for each other, as for observers, each
+    needs an address of its own: `apart`."""
 
     def __init__(self, kinds: list[str], observers=(), keys=None, flags=None, keep: bool = False,
-                 heap: str = "-Xmx256m"):
+                 heap: str = "-Xmx256m", apart: bool = False):
         self.directory = Path(tempfile.mkdtemp(prefix=DIRECTORY))
         self.members = {
             number: Member(number, kind, self.directory / f"server-{number}", number in observers,
                            dict(flags or {}), heap)
             for number, kind in enumerate(kinds, start=1)}
+        if apart:
+            for member in self.members.values():
+                member.host = f"127.0.0.{member.number}"
         self._keys = {**KEYS, **(keys or {})}
         self._keep = keep
 
@@ -432,7 +439,9 @@ class Ensemble:
             found += member.deaths + member.complaints(self._was_java)
         return found
 
-    def _was_java(self, quorum_port: int, at: str) -> bool:
-        member, = (member for member in self if member.quorum_port == quorum_port)
+    def _was_java(self, host: str, port: int, at: str) -> bool:
+        """A port of all is the one for observers, of members with hosts of their own."""
+        found = [member for member in self if member.quorum_port == port]
+        member, = found or [member for member in self if host.endswith(member.host)]
         kinds = [kind for start, kind in member.history if start <= at]
         return bool(kinds) and kinds[-1] != ZABRA

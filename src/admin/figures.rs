@@ -50,6 +50,8 @@ impl Shared {
             let since = Moment(self.stats.serving_since.load(Relaxed));
             figures.whole("leader_uptime", self.clock.moment().since(since));
             self.leadership(figures);
+        } else if standing.mode == "follower" && self.config.quorum.observer_master_port.is_some() {
+            figures.whole("synced_observers", self.observers().len() as u64);
         }
     }
 

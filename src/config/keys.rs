@@ -285,7 +285,7 @@ const KEYS: &[Row] = &[
     property("observer.reconnectDelayMs"),
     property("observer.election.DelayMs"),
     property("observer.syncEnabled"),
-    property("observerMaster.sizeLimit"),
+    unused("observerMaster.sizeLimit", "observers are sent what they lack from the log"),
     unused("leader.ackLoggingFrequency", "slow acknowledgements show in the metrics"),
     unused("leader.closeSocketAsync", PEERS),
     unused("learner.closeSocketAsync", PEERS),

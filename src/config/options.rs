@@ -348,10 +348,9 @@ pub struct Quorum {
     pub listen_on_all: bool,
     /// `syncEnabled` and over it `observer.syncEnabled`, true: observers log transactions.
     pub observers_log: bool,
-    /// `observerMasterPort`; none if it is 0 or less.
+    /// `observerMasterPort`: where a follower serves observers, and an observer finds followers;
+    /// none if it is 0 or less.
     pub observer_master_port: Option<u16>,
-    /// `observerMaster.sizeLimit`, 33,554,432.
-    pub observer_master_bytes: u32,
     /// `oraclePath`: a file whose first character is 1 while this server, one of two voters, may
     /// go on alone.
     pub oracle_path: Option<PathBuf>,

@@ -376,7 +376,6 @@ pub(super) fn quorum(settings: &mut Settings) -> Quorum {
         observer_master_port: master_port
             .and_then(|port| u16::try_from(port).ok())
             .filter(|port| *port > 0),
-        observer_master_bytes: settings.number("observerMaster.sizeLimit", 33_554_432, 1, BYTES),
         oracle_path: settings.path("oraclePath"),
         local_sessions: settings.boolean("localSessionsEnabled", false),
         local_session_upgrades: settings.boolean("localSessionsUpgradingEnabled", false),

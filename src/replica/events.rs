@@ -107,8 +107,12 @@ impl Replica {
             (_, Some(Serving::Learner(leader))) if leader == link => {
                 self.handle_leader(link, packet, now, out);
             }
+            // Of an observer that learns from this server.
+            (Stance::Learning(leader), _) | (_, Some(Serving::Learner(leader))) => {
+                self.handle_observer(leader, link, packet, now, out);
+            }
             // From a leader that is none any more.
-            (Stance::Idle | Stance::Learning(_) | Stance::ReadOnly, _) => {}
+            (Stance::Idle | Stance::ReadOnly, _) => {}
         }
     }
 

@@ -102,6 +102,7 @@ impl Replica {
     /// A learner is gone, and its clients' connections with it.
     pub(super) fn forget_learner(&mut self, link: LinkId) {
         self.early.retain(|(from, _)| *from != link);
+        self.errands.forget_observer(link);
         for proposal in &mut self.proposals {
             if proposal.origin == Origin::Learner(link) {
                 proposal.origin = Origin::Server;

@@ -22,15 +22,19 @@ pub(super) struct Errands {
     touched: Map<SessionId, i32>,
     /// Connections that open a session.
     opening: Map<SessionId, Opening>,
-    /// Connections that want to go on with a session, in the order in which they asked.
+    /// Those who want to go on with a session, in the order in which they asked.
     revalidations: VecDeque<Revalidation>,
-    /// Connections that have asked for a sync, in the order in which they asked.
-    syncs: VecDeque<ConnId>,
+    /// Those who have asked for a sync, in the order in which they asked.
+    syncs: VecDeque<Asker>,
     /// Those to which the leader has answered, each with the zxid that must be applied first.
     synced: VecDeque<(Zxid, ConnId)>,
-    /// Writes under way of connections that are gone, by their xids: another connection of the
-    /// session may give its own writes the same numbers.
+    /// Writes under way of connections that are gone or at an observer, by their xids: another
+    /// connection of the session may give its own writes the same numbers.
     orphans: Map<SessionId, VecDeque<i32>>,
+    /// Sessions that have been at an observer which learns from this server: at which they are, or
+    /// `None` for here. To the leader all of that is one link, so it is this server that must not
+    /// let a write pass that was left behind where the session was before.
+    routes: Map<SessionId, Option<LinkId>>,
 }
 
 /// A connection that opens a session.
@@ -41,13 +45,24 @@ pub(super) struct Opening {
     pub(super) read_only: Option<bool>,
 }
 
-/// A connection that wants to go on with a session.
+/// Who asks the leader for something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asker {
+    /// A connection here.
+    Conn(ConnId),
+    /// An observer that learns from this server, for a client of its own.
+    Observer(LinkId),
+    /// Somebody who is gone meanwhile.
+    Nobody,
+}
+
+/// Somebody wants to go on with a session.
 #[derive(Debug)]
 struct Revalidation {
     session: SessionId,
-    /// `None` if it is gone meanwhile.
-    conn: Option<ConnId>,
+    asker: Asker,
     timeout_ms: i32,
+    /// What only a connection has.
     read_only: Option<bool>,
     identities: Identities,
 }
@@ -70,8 +85,16 @@ impl Errands {
 
     /// A connection is gone. What it asked for is still answered.
     pub(super) fn forget(&mut self, conn: ConnId) {
-        for revalidation in &mut self.revalidations {
-            revalidation.conn.take_if(|asking| *asking == conn);
+        for asked in self.revalidations.iter_mut().filter(|it| it.asker == Asker::Conn(conn)) {
+            asked.asker = Asker::Nobody;
+        }
+    }
+
+    /// An observer is gone. What it asked for is still answered by the leader.
+    pub(super) fn forget_observer(&mut self, link: LinkId) {
+        let askers = self.revalidations.iter_mut().map(|asked| &mut asked.asker);
+        for asker in askers.chain(&mut self.syncs).filter(|it| **it == Asker::Observer(link)) {
+            *asker = Asker::Nobody;
         }
     }
 
@@ -80,6 +103,7 @@ impl Errands {
         self.touched.remove(&session);
         self.opening.remove(&session);
         self.orphans.remove(&session);
+        self.routes.remove(&session);
     }
 
     /// A connection is gone that waited for these.
@@ -108,7 +132,11 @@ impl Errands {
     /// Nothing of this will be answered. Yields the connections that are not clients yet.
     pub(super) fn abandon(&mut self) -> Vec<ConnId> {
         let Self { revalidations, .. } = std::mem::take(self);
-        revalidations.into_iter().filter_map(|asked| asked.conn).collect()
+        let conns = revalidations.into_iter().filter_map(|asked| match asked.asker {
+            Asker::Conn(conn) => Some(conn),
+            Asker::Observer(_) | Asker::Nobody => None,
+        });
+        conns.collect()
     }
 
     /// A sync is to be answered once this is applied.
@@ -144,7 +172,7 @@ impl Replica {
         let packet = forwarded.into_packet(Some(&request.identities));
         if request.op == OpCode::Sync {
             client.waiting.push_back(Waiting::Sync(request));
-            self.errands.syncs.push_back(conn);
+            self.errands.syncs.push_back(Asker::Conn(conn));
         } else {
             client.waiting.push_back(Waiting::Write(cxid));
         }
@@ -173,8 +201,12 @@ impl Replica {
         out: &mut Vec<Effect>,
     ) {
         let Handshake { session, timeout_ms, read_only, .. } = *handshake;
-        let asked = Revalidation { session, conn: Some(conn), timeout_ms, read_only, identities };
-        self.errands.revalidations.push_back(asked);
+        if let Some(route) = self.errands.routes.get_mut(&session) {
+            *route = None;
+        }
+        let asker = Asker::Conn(conn);
+        let wanted = Revalidation { session, asker, timeout_ms, read_only, identities };
+        self.errands.revalidations.push_back(wanted);
         let packet = packets::revalidate(session, timeout_ms);
         out.push(Effect::Quorum(Action::Send(link, packet)));
     }
@@ -196,8 +228,15 @@ impl Replica {
             }
             packets::REVALIDATE => self.handle_revalidated(packet, now, out),
             packets::SYNC => {
-                if let Some(conn) = self.errands.syncs.pop_front() {
-                    self.errands.wait_until(self.zab.committed(), conn);
+                match self.errands.syncs.pop_front() {
+                    Some(Asker::Conn(conn)) => {
+                        self.errands.wait_until(self.zab.committed(), conn);
+                    }
+                    // All that was decided before is on its way to it already.
+                    Some(Asker::Observer(observer)) => {
+                        out.push(Effect::Quorum(Action::Send(observer, packet)));
+                    }
+                    Some(Asker::Nobody) | None => {}
                 }
                 Ok(())
             }
@@ -215,12 +254,22 @@ impl Replica {
         now: Now,
         out: &mut Vec<Effect>,
     ) -> Result<(), DecodeError> {
-        let (session, valid) = packets::read_revalidated(packet.data)?;
+        let (session, valid) = packets::read_revalidated(packet.data.clone())?;
         let asked = self.errands.revalidations.iter().position(|asked| asked.session == session);
         let Some(asked) = asked.and_then(|place| self.errands.revalidations.remove(place)) else {
             return Ok(());
         };
-        let Some(conn) = asked.conn else { return Ok(()) };
+        let conn = match asked.asker {
+            Asker::Conn(conn) => conn,
+            Asker::Observer(observer) => {
+                if valid {
+                    self.errands.touch(session, asked.timeout_ms);
+                }
+                out.push(Effect::Quorum(Action::Send(observer, packet)));
+                return Ok(());
+            }
+            Asker::Nobody => return Ok(()),
+        };
         if !valid {
             out.push(Effect::Notify(conn, frames::refusal(asked.read_only)));
             out.push(Effect::Close(conn, CloseReason::SessionGone));
@@ -228,6 +277,74 @@ impl Replica {
         }
         self.attach(conn, session, asked.timeout_ms, asked.identities, out);
         self.establish(conn, session, asked.timeout_ms, asked.read_only, now, out);
+        Ok(())
+    }
+
+    /// A packet of an observer that learns from this server: what is for the leader goes there by
+    /// this server's own link (ZK: `ObserverMaster`).
+    pub(super) fn handle_observer(
+        &mut self,
+        leader: LinkId,
+        observer: LinkId,
+        packet: QuorumPacket,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        let kind = packet.kind;
+        let read = match kind {
+            packets::PING => packets::read_touches(packet.data).map(|touched| {
+                for (session, timeout_ms) in touched {
+                    self.errands.touch(session, timeout_ms);
+                }
+            }),
+            packets::REQUEST => self.hand_on_request(leader, observer, packet, out),
+            packets::REVALIDATE => self.hand_on_revalidation(leader, observer, packet, out),
+            _ => Ok(()),
+        };
+        if let Err(error) = read {
+            let why = format!("its packet of type {kind} is broken: {error}");
+            self.give_up(observer, why, now, out);
+        }
+    }
+
+    fn hand_on_request(
+        &mut self,
+        leader: LinkId,
+        observer: LinkId,
+        packet: QuorumPacket,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), DecodeError> {
+        let Forwarded { session, cxid, op, .. } = Forwarded::read(packet.data.clone())?;
+        if op == OpCode::Sync.number() {
+            self.errands.syncs.push_back(Asker::Observer(observer));
+        } else {
+            let route = self.errands.routes.entry(session).or_insert(Some(observer));
+            if op == OpCode::CreateSession.number() {
+                *route = Some(observer);
+            } else if *route != Some(observer) {
+                // Its connection there is none any more. Nobody waits for an answer.
+                return Ok(());
+            }
+            self.errands.orphans.entry(session).or_default().push_back(cxid);
+        }
+        out.push(Effect::Quorum(Action::Send(leader, packet)));
+        Ok(())
+    }
+
+    fn hand_on_revalidation(
+        &mut self,
+        leader: LinkId,
+        observer: LinkId,
+        packet: QuorumPacket,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), DecodeError> {
+        let (session, timeout_ms) = packets::read_revalidate(packet.data.clone())?;
+        let (asker, identities) = (Asker::Observer(observer), Identities::from([]));
+        let wanted = Revalidation { session, asker, timeout_ms, read_only: None, identities };
+        self.errands.revalidations.push_back(wanted);
+        self.errands.routes.insert(session, Some(observer));
+        self.evict(session, CloseReason::SessionMoved, out);
+        out.push(Effect::Quorum(Action::Send(leader, packet)));
         Ok(())
     }
 

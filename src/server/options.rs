@@ -127,6 +127,7 @@ pub(crate) fn peer(config: &Config, ensemble: &Ensemble) -> PeerOptions {
         max_diff_syncs: quorum.max_diff_syncs as usize,
         epoch_wait_ms: timing.epoch_wait_ms.map(u64::from),
         force_snapshot: quorum.force_snapshot_sync,
+        observer_masters: quorum.observer_master_port.is_some(),
         notification_ms: (timing.min_notification_ms.into(), timing.max_notification_ms.into()),
     }
 }

@@ -65,7 +65,6 @@ pub(super) fn refuse_what_is_missing(config: &Config) -> Result<(), ServerError>
     }
     let missing = [
         (!config.storage.create_database, "db.autocreate=false: the check for lost data"),
-        (config.quorum.observer_master_port.is_some(), "observerMasterPort: observing a follower"),
         (config.quorum.reconfig_enabled, "reconfigEnabled: the operation reconfig"),
     ];
     for (asked_for, what) in missing {

@@ -11,6 +11,8 @@ pub enum Input {
     Notification(ServerId, Bytes),
     /// A stranger has connected to the quorum port: a learner, perhaps.
     Accepted(LinkId),
+    /// A stranger has connected to the port for observers.
+    AcceptedObserver(LinkId),
     /// The connection that [`Action::Dial`] asked for stands.
     Dialed(LinkId),
     /// The connection that [`Action::Dial`] asked for cannot be had.
@@ -58,6 +60,8 @@ pub enum Action {
     /// Connect to the quorum port of a server, once; then say [`Input::Dialed`] or
     /// [`Input::DialFailed`]. It takes the place of an earlier call that has not been answered.
     Dial(ServerId),
+    /// The same, but to the port at which a follower serves observers.
+    DialMaster(ServerId),
     /// Send a packet.
     Send(LinkId, QuorumPacket),
     /// Close a link once everything before has been sent, and log why.
@@ -151,7 +155,7 @@ pub enum Event {
     Serving(Serving),
     /// Clients can no longer be served.
     Halted,
-    /// A packet about clients has come: from the leader, or from a learner.
+    /// A packet about clients has come: from whom this server learns, or from a learner.
     Client(LinkId, QuorumPacket),
     /// A learner is gone.
     LearnerGone(LinkId),

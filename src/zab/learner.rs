@@ -1,9 +1,13 @@
 //! A follower or an observer (ZK: `Learner`, `Follower`, `Observer`).
 //!
+//! An observer may learn from a follower instead of the leader; here that one is called its leader
+//! as well.
+//!
 //! What comes from the leader goes to the log at once, and nothing of it to the tree before the
 //! leader says UPTODATE: only then is all of it decided. In this order: store, sync, enter the
 //! epoch, acknowledge.
 
+use super::masters::Source;
 use super::member::Core;
 use super::packet::{self, start_of};
 use super::{Action, Event, LinkError, Output, Report, Serving};
@@ -54,9 +58,13 @@ pub(super) struct Learner {
 }
 
 impl Learner {
-    /// A server has been elected.
-    pub(super) fn start(leader: ServerId, core: &Core, out: &mut Vec<Output>) -> Self {
-        out.push(Output::Do(Action::Dial(leader)));
+    /// A server has been elected, and this one learns from it or from one that follows it.
+    pub(super) fn start(source: Source, core: &Core, out: &mut Vec<Output>) -> Self {
+        let (leader, dial) = match source {
+            Source::Leader(leader) => (leader, Action::Dial(leader)),
+            Source::Master(master) => (master, Action::DialMaster(master)),
+        };
+        out.push(Output::Do(dial));
         Self {
             leader,
             follows: core.options.ensemble.is_voter(core.options.me),
@@ -109,7 +117,8 @@ impl Learner {
     /// The leader cannot be reached.
     pub(super) fn dial_failed(&mut self, server: ServerId) {
         if self.stage == Stage::Dialing && server == self.leader {
-            self.quit = Some(format!("server {server} was elected and cannot be reached"));
+            self.quit =
+                Some(format!("server {server} is to be learned from and cannot be reached"));
         }
     }
 

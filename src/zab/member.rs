@@ -4,6 +4,7 @@ use super::election::{Election, ElectionOptions, Outcome};
 use super::journal::Journal;
 use super::leader::Leader;
 use super::learner::Learner;
+use super::masters::{Masters, Source};
 use super::oracle::Oracle;
 use super::{
     Action, Epochs, Event, Fatal, Found, Input, LinkError, Output, PeerOptions, PeerState, Report,
@@ -70,10 +71,13 @@ enum State {
     Learning(Learner),
 }
 
-/// A learner that has connected before it was known who leads.
+/// A learner that has connected before it was known who leads, or an observer that has before this
+/// server serves any.
 #[derive(Debug)]
 struct Held {
     since: Moment,
+    /// Whether it came to the port for observers.
+    observes: bool,
     packet: Option<QuorumPacket>,
 }
 
@@ -83,6 +87,10 @@ pub(super) struct Member {
     core: Core,
     election: Election,
     state: State,
+    /// This server's part towards observers, while it follows and serves them.
+    relay: Option<Leader>,
+    /// From whom it learns as an observer.
+    masters: Masters,
     held: BTreeMap<LinkId, Held>,
     /// Clients are served.
     serving: bool,
@@ -118,6 +126,8 @@ impl Member {
             },
             election,
             state: State::Looking { begun: false },
+            relay: None,
+            masters: Masters::default(),
             held: BTreeMap::new(),
             serving: false,
             was_led: false,
@@ -132,6 +142,7 @@ impl Member {
         match input {
             Input::Notification(from, message) => self.notified(from, message, out),
             Input::Accepted(link) => self.accepted(link, out),
+            Input::AcceptedObserver(link) => self.accepted_observer(link, out),
             Input::Packet(link, packet) => self.packet(link, packet, out),
             Input::Closed(link) => self.closed(link, out),
             Input::Dialed(link) => match &mut self.state {
@@ -146,13 +157,13 @@ impl Member {
             Input::Persisted(zxid) => self.persisted(zxid, out),
             Input::EpochsSaved => self.epochs_saved(out),
             Input::LogRead(link, entries) => {
-                if let State::Leading(leader) = &mut self.state {
-                    leader.log_read(link, entries, &self.core, out);
+                if let Some(leader) = self.teacher() {
+                    leader.0.log_read(link, entries, leader.1, out);
                 }
             }
             Input::SnapshotSent(link, zxid) => {
-                if let State::Leading(leader) = &mut self.state {
-                    leader.snapshot_sent(link, zxid, &self.core, out);
+                if let Some(leader) = self.teacher() {
+                    leader.0.snapshot_sent(link, zxid, leader.1, out);
                 }
             }
             Input::SnapshotReceived(link, zxid) => {
@@ -164,7 +175,18 @@ impl Member {
             Input::Tick => self.tick(out),
         }
         self.settle(out);
+        if let Some(relay) = &mut self.relay {
+            relay.pass_on(&self.core, out);
+        }
         self.ask_oracle(out);
+    }
+
+    /// Whoever brings learners up to date here: a leader, or a follower that serves observers.
+    fn teacher(&mut self) -> Option<(&mut Leader, &Core)> {
+        match &mut self.state {
+            State::Leading(leader) => Some((leader, &self.core)),
+            _ => self.relay.as_mut().map(|relay| (relay, &self.core)),
+        }
     }
 
     /// An answer counts now, and not any more when the next input comes.
@@ -205,6 +227,9 @@ impl Member {
             State::Looking { .. } => None,
         };
         if let Some(why) = why {
+            if let Some(mut relay) = self.relay.take() {
+                relay.stop("does not follow its leader any more", out);
+            }
             out.push(Output::Do(Action::Report(Report::Looking(why))));
             self.state = State::Looking { begun: false };
             self.looking_since = self.core.now;
@@ -266,6 +291,10 @@ impl Member {
             out.push(Output::Do(Action::Report(Report::Elected(took_ms, last))));
             let mut leader = Leader::start(&mut self.core, out);
             for (link, held) in std::mem::take(&mut self.held) {
+                if held.observes {
+                    close(link, LinkError::Role("leads, and only followers serve here"), out);
+                    continue;
+                }
                 leader.accept(link, &self.core);
                 if let Some(packet) = held.packet {
                     leader.packet(link, packet, &mut self.core, out);
@@ -274,10 +303,16 @@ impl Member {
             self.state = State::Leading(leader);
         } else {
             out.push(Output::Do(Action::Report(Report::Found(leader, took_ms, last))));
-            for link in std::mem::take(&mut self.held).into_keys() {
+            for (link, _) in self.held.extract_if(.., |_, held| !held.observes) {
                 close(link, LinkError::Role("does not lead"), out);
             }
-            self.state = State::Learning(Learner::start(leader, &self.core, out));
+            let options = &self.core.options;
+            let source = if options.observer_masters && !options.ensemble.is_voter(options.me) {
+                self.masters.next(options.me, leader, &options.ensemble)
+            } else {
+                Source::Leader(leader)
+            };
+            self.state = State::Learning(Learner::start(source, &self.core, out));
         }
     }
 
@@ -286,10 +321,41 @@ impl Member {
         match &mut self.state {
             State::Leading(leader) => leader.accept(link, &self.core),
             State::Looking { .. } if self.held.len() < MAX_HELD => {
-                self.held.insert(link, Held { since: self.core.now, packet: None });
+                self.hold(link, false);
             }
             _ => close(link, LinkError::Role("does not lead"), out),
         }
+    }
+
+    /// A follower serves observers once it has caught up; until then they wait.
+    fn accepted_observer(&mut self, link: LinkId, out: &mut Vec<Output>) {
+        let options = &self.core.options;
+        let may_follow = options.observer_masters && options.ensemble.is_voter(options.me);
+        match (&mut self.relay, &self.state) {
+            (Some(relay), _) => relay.accept(link, &self.core),
+            (None, State::Looking { .. } | State::Learning(_))
+                if may_follow && self.held.len() < MAX_HELD =>
+            {
+                self.hold(link, true);
+            }
+            _ => close(link, LinkError::Role("does not serve observers"), out),
+        }
+    }
+
+    fn hold(&mut self, link: LinkId, observes: bool) {
+        self.held.insert(link, Held { since: self.core.now, observes, packet: None });
+    }
+
+    /// This server follows, and serves the observers that wait for it.
+    fn begin_relay(&mut self, epoch: Epoch, out: &mut Vec<Output>) {
+        let mut relay = Leader::relay(epoch, &self.core);
+        for (link, held) in std::mem::take(&mut self.held) {
+            relay.accept(link, &self.core);
+            if let Some(packet) = held.packet {
+                relay.packet(link, packet, &mut self.core, out);
+            }
+        }
+        self.relay = Some(relay);
     }
 
     fn packet(&mut self, link: LinkId, packet: QuorumPacket, out: &mut Vec<Output>) {
@@ -303,6 +369,10 @@ impl Member {
         }
         match &mut self.state {
             State::Leading(leader) => leader.packet(link, packet, &mut self.core, out),
+            State::Learning(_) if self.relay.as_ref().is_some_and(|relay| relay.has(link)) => {
+                let Some(relay) = &mut self.relay else { return };
+                relay.packet(link, packet, &mut self.core, out);
+            }
             State::Learning(learner) => learner.packet(link, packet, &mut self.core, out),
             State::Looking { .. } => {}
         }
@@ -310,6 +380,9 @@ impl Member {
 
     fn closed(&mut self, link: LinkId, out: &mut Vec<Output>) {
         self.held.remove(&link);
+        if let Some(relay) = &mut self.relay {
+            relay.closed(link, out);
+        }
         match &mut self.state {
             State::Leading(leader) => leader.closed(link, out),
             State::Learning(learner) => learner.closed(link),
@@ -345,6 +418,9 @@ impl Member {
             self.held.remove(&link);
             close(link, LinkError::Role("has found no leader"), out);
         }
+        if let Some(relay) = &mut self.relay {
+            relay.tick(&mut self.core, out);
+        }
         match &mut self.state {
             State::Leading(leader) => leader.tick(&mut self.core, out),
             State::Learning(learner) => learner.tick(&self.core),
@@ -368,6 +444,10 @@ impl Member {
             _ => return,
         };
         if !std::mem::replace(&mut self.serving, true) {
+            self.masters.served();
+            if state == PeerState::Following && self.core.options.observer_masters {
+                self.begin_relay(epoch, out);
+            }
             self.election.established(state, epoch);
             let took_ms = self.core.now.since(self.looking_since);
             let since = if self.was_led { "the last leader was lost" } else { "the start" };
@@ -420,7 +500,8 @@ impl Member {
             State::Looking { .. } => (Role::Looking, Vec::new()),
             State::Leading(leader) => (Role::Leading, leader.learners(&self.core)),
             State::Learning(learner) if learner.follows() => {
-                (Role::Following(learner.leader()), Vec::new())
+                let observers = self.relay.as_ref().map(|relay| relay.learners(&self.core));
+                (Role::Following(learner.leader()), observers.unwrap_or_default())
             }
             State::Learning(learner) => (Role::Observing(learner.leader()), Vec::new()),
         };
@@ -440,7 +521,10 @@ impl Member {
         match &self.state {
             State::Looking { .. } => self.election.next_tick(),
             State::Leading(leader) => Some(leader.next_tick()),
-            State::Learning(learner) => Some(learner.next_tick(&self.core)),
+            State::Learning(learner) => {
+                let due = learner.next_tick(&self.core);
+                Some(self.relay.as_ref().map_or(due, |relay| due.min(relay.next_tick())))
+            }
         }
     }
 }

@@ -25,6 +25,7 @@ mod io;
 mod journal;
 mod leader;
 mod learner;
+mod masters;
 mod member;
 mod notification;
 mod oracle;

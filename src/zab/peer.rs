@@ -37,6 +37,9 @@ pub struct PeerOptions {
     pub epoch_wait_ms: Option<u64>,
     /// A learner always gets a snapshot (`zookeeper.forceSnapshotSync`).
     pub force_snapshot: bool,
+    /// Observers learn from followers (`observerMasterPort`): as a follower this server serves
+    /// them, as an observer it learns from one.
+    pub observer_masters: bool,
     /// Milliseconds after which a vote is said again, at first and at most
     /// (`zookeeper.fastleader.minNotificationInterval`, `maxNotificationInterval`).
     pub notification_ms: (u64, u64),
@@ -64,7 +67,7 @@ pub enum Role {
     Leading,
     /// It follows this server, or is about to.
     Following(ServerId),
-    /// It observes this server, or is about to.
+    /// It observes this server, which leads or follows, or is about to.
     Observing(ServerId),
 }
 
@@ -96,7 +99,7 @@ pub struct Status {
     pub last_logged: Zxid,
     /// The last decided transaction.
     pub committed: Zxid,
-    /// If it leads: who learns, by server id.
+    /// Who learns from it, by server id: if it leads, or serves observers as a follower.
     pub learners: Vec<LearnerStatus>,
     /// If it leads: transactions on whose decision learners' syncs wait.
     pub pending_syncs: usize,

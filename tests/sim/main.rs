@@ -33,7 +33,7 @@ const SEEDS: u64 = 500;
 const BROKEN_SEEDS: u64 = 300;
 
 /// What must have happened in many seeds, each often.
-const WANTED: [&str; 22] = [
+const WANTED: [&str; 25] = [
     "committed",
     "crash",
     "crash that lost checkpoints",
@@ -45,14 +45,17 @@ const WANTED: [&str; 22] = [
     "leader established",
     "left its server",
     "log read",
+    "observer served by a follower",
     "oracle said no",
     "oracle said yes",
     "refused: session gone",
+    "relayed",
     "replayed event",
     "session expired",
     "session went on",
     "snapshot installed",
     "snapshot sent",
+    "snapshot sent by a follower",
     "successful write",
     "sync",
     "truncated",

@@ -63,6 +63,8 @@ pub(crate) struct Plan {
     /// Whether the two voters have an oracle.
     pub(crate) oracle: bool,
     pub(crate) observers: usize,
+    /// Whether observers learn from followers.
+    pub(crate) observer_masters: bool,
     pub(crate) tick_ms: u64,
     pub(crate) sync_limit: u64,
     pub(crate) init_limit: u64,
@@ -99,6 +101,7 @@ impl Plan {
         let voters = if oracle { 2 } else { voters };
         let voters = broken.map_or(voters, |broken| broken.voters(voters));
         let observers = if !alone && random.one_in(4) { random.below(2) + 1 } else { 0 };
+        let observer_masters = observers > 0 && random.below(3) > 0;
         let tick_ms = *random.pick(&[100, 200, 500]);
         let troubles: Vec<_> = TROUBLES.into_iter().filter(|_| random.below(3) > 0).collect();
         Self {
@@ -107,6 +110,7 @@ impl Plan {
             voters,
             oracle,
             observers,
+            observer_masters,
             tick_ms,
             sync_limit: random.between(3, 6),
             init_limit: random.between(6, 12),
@@ -150,6 +154,7 @@ impl Plan {
             max_diff_syncs: 1,
             epoch_wait_ms: self.epoch_wait_ms,
             force_snapshot: self.force_snapshot,
+            observer_masters: self.observer_masters,
             notification_ms: self.notification_ms,
         }
     }

@@ -41,7 +41,7 @@ pub(crate) enum Event {
     /// The oracle of two servers says whether one may go on alone.
     OracleSays(Life),
     /// An attempt to connect comes to its end.
-    Dialed { who: Life, target: ServerId, attempt: u64 },
+    Dialed { who: Life, target: ServerId, attempt: u64, to_master: bool },
     /// The next thing of a link arrives.
     Arrive { link: usize, to: Side },
     /// A connection for elections stands, or cannot be had.

@@ -145,7 +145,9 @@ impl World {
                 }
             }
             Event::OracleSays(who) => self.oracle_says(who),
-            Event::Dialed { who, target, attempt } => self.dialed(who, target, attempt),
+            Event::Dialed { who, target, attempt, to_master } => {
+                self.dialed(who, target, attempt, to_master);
+            }
             Event::Arrive { link, to } => self.arrive(link, to),
             Event::ElectionConnect { pair } => self.election_connected(pair),
             Event::ElectionArrive { from, to, connection, message } => {
@@ -177,6 +179,9 @@ impl World {
         if it.paused_until > self.now {
             self.queue.push(it.paused_until, Event::Resume(server));
             return;
+        }
+        if self.plan.oracle {
+            self.checks.step_down.resumed(server);
         }
         for event in std::mem::take(&mut it.deferred) {
             self.dispatch(event);

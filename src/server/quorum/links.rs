@@ -1,5 +1,6 @@
-//! The quorum port: links between a leader and its learners (ZK: `Learner.connectToLeader`,
-//! `Leader.LearnerCnxAcceptor`).
+//! The quorum port and the observers' port: links between a leader, or a follower that serves
+//! observers, and its learners (ZK: `Learner.connectToLeader`, `Leader.LearnerCnxAcceptor`,
+//! `ObserverMaster`).
 //!
 //! Knows nothing of what is said on them.
 
@@ -29,15 +30,24 @@ const TRIES: u32 = 5;
 /// Links that there may be; more would be strangers'.
 const MAX_LINKS: usize = 1024;
 
+/// Which port of a server a link comes in by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Door {
+    /// The quorum port, where a leader serves its learners.
+    Learners,
+    /// `observerMasterPort`, where a follower serves observers.
+    Observers,
+}
+
 /// What links need to know.
 #[derive(Clone, Debug)]
 pub(super) struct Options {
-    /// Where this server listens; nowhere if it can never lead.
-    pub(super) listen: Vec<Endpoint>,
+    /// Where this server listens; nowhere if it can never lead nor follow.
+    pub(super) listen: BTreeMap<Door, Vec<Endpoint>>,
     /// Attempts to bind each of that; 0 is for ever.
     pub(super) bind_tries: u32,
     /// Where the other servers listen.
-    pub(super) servers: BTreeMap<ServerId, Vec<Endpoint>>,
+    pub(super) servers: BTreeMap<Door, BTreeMap<ServerId, Vec<Endpoint>>>,
     /// How long it may take to connect, all attempts together.
     pub(super) connect: Duration,
     /// Rest between two attempts.
@@ -47,13 +57,31 @@ pub(super) struct Options {
     pub(super) oracle: Option<PathBuf>,
 }
 
+impl Door {
+    /// Whom this server listens for there.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Learners => "learners",
+            Self::Observers => "observers",
+        }
+    }
+}
+
+impl Options {
+    /// Where to listen, and for whom.
+    fn doors(&self) -> Vec<(Door, Endpoint)> {
+        let doors = self.listen.iter();
+        doors.flat_map(|(door, endpoints)| endpoints.iter().map(|at| (*door, at.clone()))).collect()
+    }
+}
+
 /// What the task that keeps the links hears.
 #[derive(Debug)]
 pub(super) enum Command {
     /// Somebody has connected.
-    Accepted(TcpStream, SocketAddr),
+    Accepted(Door, TcpStream, SocketAddr),
     /// Connect to a server.
-    Dial(ServerId),
+    Dial(ServerId, Door),
     /// What came of the call with this number.
     Dialed(u64, ServerId, Result<TcpStream, String>),
     /// Read the log for a link, once that can take more.
@@ -99,10 +127,11 @@ impl Links {
 
     /// Runs until it is dropped, and everything it has started with it.
     pub(super) async fn run(mut self, mut commands: UnboundedReceiver<Command>) {
-        for endpoint in &self.options.listen {
+        for (door, endpoint) in self.options.doors() {
             let (shared, options) = (Arc::clone(&self.shared), Arc::clone(&self.options));
-            let (endpoint, commands) = (endpoint.clone(), self.commands.clone());
-            self.tasks.spawn(async move { listen(&shared, &options, &endpoint, &commands).await });
+            let commands = self.commands.clone();
+            self.tasks
+                .spawn(async move { listen(&shared, &options, door, &endpoint, &commands).await });
         }
         while let Some(command) = commands.recv().await {
             self.obey(command);
@@ -112,8 +141,8 @@ impl Links {
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::Accepted(stream, remote) => self.accept(stream, remote),
-            Command::Dial(server) => self.dial(server),
+            Command::Accepted(door, stream, remote) => self.accept(door, stream, remote),
+            Command::Dial(server, door) => self.dial(server, door),
             Command::Dialed(number, server, result) => self.dialed(number, server, result),
             Command::ReadLog(link, read) => self.read_log(link, read),
             Command::SendSnapshot(link) => self.send_snapshot(link),
@@ -128,14 +157,18 @@ impl Links {
         &self.shared.quorum.table
     }
 
-    fn accept(&mut self, stream: TcpStream, remote: SocketAddr) {
+    fn accept(&mut self, door: Door, stream: TcpStream, remote: SocketAddr) {
         let links = self.table().lock().len();
         if links >= MAX_LINKS {
-            tracing::warn!("{remote}: closing the connection to the quorum port: {links} others");
+            tracing::warn!("{remote}: closing the connection of a learner: {links} others");
             return;
         }
         let link = self.start(remote.to_string(), None, stream);
-        self.shared.submit(&mut vec![Input::Quorum(zab::Input::Accepted(link))]);
+        let input = match door {
+            Door::Learners => zab::Input::Accepted(link),
+            Door::Observers => zab::Input::AcceptedObserver(link),
+        };
+        self.shared.submit(&mut vec![Input::Quorum(input)]);
     }
 
     /// Serves a new link.
@@ -155,7 +188,7 @@ impl Links {
     }
 
     /// Calls a server; an earlier call does not count any more.
-    fn dial(&mut self, server: ServerId) {
+    fn dial(&mut self, server: ServerId, door: Door) {
         if let Some((_, call)) = self.call.take() {
             call.abort();
         }
@@ -163,7 +196,7 @@ impl Links {
         let number = self.calls;
         let (options, commands) = (Arc::clone(&self.options), self.commands.clone());
         let call = self.tasks.spawn(async move {
-            let result = call(&options, server).await;
+            let result = call(&options, server, door).await;
             let _ = commands.send(Command::Dialed(number, server, result));
         });
         self.call = Some((number, call));
@@ -181,7 +214,7 @@ impl Links {
                 zab::Input::Dialed(self.start(remote, Some(server), stream))
             }
             Err(why) => {
-                tracing::warn!("cannot connect to server {server}, which was elected: {why}");
+                tracing::warn!("cannot connect to server {server} to learn from it: {why}");
                 zab::Input::DialFailed(server)
             }
         };
@@ -233,27 +266,29 @@ impl Links {
 async fn listen(
     shared: &Shared,
     options: &Options,
+    door: Door,
     endpoint: &Endpoint,
     commands: &UnboundedSender<Command>,
 ) {
     let listener = match sockets::bind(endpoint, options.bind_tries).await {
         Ok(listener) => listener,
         Err(error) => {
-            let why = format!("cannot listen for learners on {endpoint}: {error}");
+            let why = format!("cannot listen for {} on {endpoint}: {error}", door.name());
             return shared.stop.no_port(why);
         }
     };
-    tracing::info!("listening for learners on {endpoint}");
+    tracing::info!("listening for {} on {endpoint}", door.name());
     loop {
         let (stream, remote) = sockets::accept(&listener, options.keep_alive).await;
-        let _ = commands.send(Command::Accepted(stream, remote));
+        let _ = commands.send(Command::Accepted(door, stream, remote));
     }
 }
 
 /// Connects to a server that was elected a moment ago and may not listen yet.
-async fn call(options: &Options, server: ServerId) -> Result<TcpStream, String> {
+async fn call(options: &Options, server: ServerId, door: Door) -> Result<TcpStream, String> {
     let start = Instant::now();
-    let endpoints = options.servers.get(&server).map_or(&[][..], Vec::as_slice);
+    let endpoints = options.servers.get(&door).and_then(|servers| servers.get(&server));
+    let endpoints = endpoints.map_or(&[][..], Vec::as_slice);
     let mut tried = 0;
     loop {
         let left = options.connect.saturating_sub(start.elapsed());

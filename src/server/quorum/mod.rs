@@ -21,6 +21,7 @@ use crate::types::{LinkId, ServerId};
 use crate::zab::{Action, Report};
 use greeting::Greeting;
 pub(crate) use link::{Link, LinkFigures};
+use links::Door;
 use log_reads::ReadLog;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -59,7 +60,10 @@ impl Quorum {
                 let _ = self.elections.send(election::Command::Notify(server, message));
             }
             Action::Dial(server) => {
-                let _ = self.links.send(links::Command::Dial(server));
+                let _ = self.links.send(links::Command::Dial(server, Door::Learners));
+            }
+            Action::DialMaster(server) => {
+                let _ = self.links.send(links::Command::Dial(server, Door::Observers));
             }
             Action::Send(id, packet) => self.to_link(id, written, |link| link.push(&packet)),
             Action::Close(id, why) => self.to_link(id, written, |link| link.close(why)),
@@ -155,8 +159,20 @@ fn links(config: &Config, ensemble: &Ensemble) -> links::Options {
     let votes = ensemble.membership.members.get(&ensemble.my_id).is_some_and(Member::is_voter);
     let ticks = if quorum.connect_limit > 0 { quorum.connect_limit } else { quorum.init_limit };
     let connect_ms = u64::from(config.tick_time_ms) * u64::from(ticks);
+    let mut listen = BTreeMap::new();
+    let mut servers = BTreeMap::from([(Door::Learners, servers)]);
+    if votes {
+        listen.insert(Door::Learners, bound(&own, quorum.listen_on_all));
+    }
+    if let Some(port) = quorum.observer_master_port {
+        let (own, others) = addresses(ensemble, |_| port);
+        if votes {
+            listen.insert(Door::Observers, bound(&own, quorum.listen_on_all));
+        }
+        servers.insert(Door::Observers, others);
+    }
     links::Options {
-        listen: if votes { bound(&own, quorum.listen_on_all) } else { Vec::new() },
+        listen,
         bind_tries: quorum.bind_retries,
         servers,
         connect: Duration::from_millis(connect_ms),

@@ -118,7 +118,10 @@ impl Leader {
     /// Decides what a quorum has stored: the newest transaction such that those who have it, and so
     /// all before it, are a quorum.
     pub(in crate::zab) fn decide(&mut self, core: &mut Core, out: &mut Vec<Output>) {
-        if self.stage != Stage::Leading || core.journal.committed() == core.journal.last() {
+        if self.stage != Stage::Leading
+            || self.is_relay()
+            || core.journal.committed() == core.journal.last()
+        {
             return;
         }
         let synced = self.learners.values().filter(|learner| learner.is_synced());
@@ -139,13 +142,32 @@ impl Leader {
         }
     }
 
-    fn announce(&mut self, decided: Zxid, core: &mut Core, out: &mut Vec<Output>) {
+    /// A relay tells observers what is known to be decided by now, and goes on with those that
+    /// were ahead of that.
+    pub(in crate::zab) fn pass_on(&mut self, core: &Core, out: &mut Vec<Output>) {
+        let decided = core.journal.committed();
+        let Some(before) = self.passed_on.replace(decided).filter(|before| *before < decided)
+        else {
+            return;
+        };
+        self.tell_decided(before, decided, core, out);
+        let caught_up = self.learners.iter().filter_map(|(link, learner)| {
+            let Progress::Promised(last) = learner.progress else { return None };
+            (last <= decided).then_some((*link, last))
+        });
+        for (link, last) in caught_up.collect::<Vec<_>>() {
+            self.begin_sync(link, last, core, out);
+        }
+    }
+
+    /// Tells everybody what has been decided behind `before`.
+    fn tell_decided(&self, before: Zxid, decided: Zxid, core: &Core, out: &mut Vec<Output>) {
         for (link, learner) in &self.learners {
             let follows = learner.follows();
             if !learner.is_forwarded() || follows && learner.progress != Progress::Serving {
                 continue;
             }
-            let news = core.journal.after(core.journal.committed());
+            let news = core.journal.after(before);
             for entry in news.take_while(|entry| entry.zxid <= decided) {
                 let packet = if follows {
                     packet::bare(packet::COMMIT, entry.zxid)
@@ -155,6 +177,10 @@ impl Leader {
                 out.push(Output::Do(Action::Send(*link, packet)));
             }
         }
+    }
+
+    fn announce(&mut self, decided: Zxid, core: &mut Core, out: &mut Vec<Output>) {
+        self.tell_decided(core.journal.committed(), decided, core, out);
         core.journal.commit(decided);
         while let Some((zxid, link)) = self.syncs.front().copied()
             && zxid <= decided

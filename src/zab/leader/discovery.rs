@@ -20,6 +20,9 @@ impl Leader {
         if hello.server == core.options.me {
             return Err(LinkError::Protocol("it has the id of this server".to_owned()));
         }
+        if self.is_relay() {
+            self.check_observer(&hello)?;
+        }
         // A server comes again when it has lost its link; the leader may not have noticed yet.
         let earlier = |learner: &Learner| learner.server() == Some(hello.server);
         let earlier = self.learners.iter().find(|(_, learner)| earlier(learner));
@@ -39,6 +42,18 @@ impl Leader {
             self.quit = Some("a member of the ensemble has promised a later epoch");
         } else if self.stage >= Stage::Electing {
             self.tell(link, out);
+        }
+        Ok(())
+    }
+
+    /// Who may learn from a follower.
+    fn check_observer(&self, hello: &Hello) -> Result<(), LinkError> {
+        if hello.follows {
+            let why = format!("server {} must follow the leader, not a follower", hello.server);
+            return Err(LinkError::Protocol(why));
+        }
+        if hello.accepted > self.epoch {
+            return Err(LinkError::Role("follows in an epoch before that of the observer"));
         }
         Ok(())
     }

@@ -4,6 +4,10 @@
 //! says which epochs it has seen, a newer one is chosen and promised), *synchronisation* (a quorum
 //! gets and stores the leader's whole log) and *broadcast*. Whoever joins later goes through the
 //! same steps at once.
+//!
+//! A follower that serves observers does the same for them as a leader in broadcast, a *relay* (ZK:
+//! `ObserverMaster`): what it brings them up to date with is what it knows to be decided, and that
+//! is what it passes on. It proposes and decides nothing.
 
 mod broadcast;
 mod discovery;
@@ -101,9 +105,11 @@ impl Learner {
     }
 }
 
-/// A leader.
+/// A leader, or a follower as observers see it.
 #[derive(Debug)]
 pub(super) struct Leader {
+    /// Whether it is a relay, and then up to where it has passed on what is decided.
+    passed_on: Option<Zxid>,
     stage: Stage,
     epoch: Epoch,
     /// The end of the log when it was elected: all of that is decided once a quorum has it.
@@ -128,10 +134,24 @@ pub(super) struct Leader {
 impl Leader {
     /// This server has been elected.
     pub(super) fn start(core: &mut Core, out: &mut Vec<Output>) -> Self {
+        let mut leader = Self::new(Stage::Connecting, Epoch(0), core);
+        let seen = core.epochs.accepted.max(core.promised_elsewhere);
+        leader.connect(core.options.me, seen, core, out);
+        leader
+    }
+
+    /// This server follows in an epoch, and serves observers.
+    pub(super) fn relay(epoch: Epoch, core: &Core) -> Self {
+        let passed_on = Some(core.journal.committed());
+        Self { passed_on, ..Self::new(Stage::Leading, epoch, core) }
+    }
+
+    fn new(stage: Stage, epoch: Epoch, core: &Core) -> Self {
         let now = core.now;
-        let mut leader = Self {
-            stage: Stage::Connecting,
-            epoch: Epoch(0),
+        Self {
+            passed_on: None,
+            stage,
+            epoch,
             history: core.journal.last(),
             came_from: core.epochs.current,
             connecting: BTreeSet::new(),
@@ -143,10 +163,16 @@ impl Leader {
             next_check: now.plus(core.options.tick_ms),
             awaits_oracle: false,
             quit: None,
-        };
-        let seen = core.epochs.accepted.max(core.promised_elsewhere);
-        leader.connect(core.options.me, seen, core, out);
-        leader
+        }
+    }
+
+    const fn is_relay(&self) -> bool {
+        self.passed_on.is_some()
+    }
+
+    /// Whether a link is that of a learner.
+    pub(super) fn has(&self, link: LinkId) -> bool {
+        self.learners.contains_key(&link)
     }
 
     /// Why it cannot go on leading.
@@ -284,7 +310,9 @@ impl Leader {
         }
         if now >= self.next_check {
             self.next_check = now.plus(core.options.tick_ms);
-            self.check_quorum(core, out);
+            if !self.is_relay() {
+                self.check_quorum(core, out);
+            }
         }
     }
 

@@ -77,6 +77,10 @@ impl Leader {
             return self.send_snapshot(link, core, out);
         }
         let horizon = self.horizon(core);
+        // An observer has only what is decided of this epoch; here that is not known yet.
+        if self.is_relay() && last > horizon && last.epoch() == self.epoch && last.counter() > 0 {
+            return self.set_progress(link, Progress::Promised(last));
+        }
         match choose(&core.journal, horizon, self.history, last) {
             Choice::Diff(from) if self.may_send(link, Means::Log, core, out) => {
                 out.push(Output::Do(Action::Send(link, packet::bare(packet::DIFF, horizon))));

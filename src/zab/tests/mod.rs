@@ -4,6 +4,7 @@
 mod catching_up;
 mod faults;
 mod leading;
+mod observing;
 mod oracle;
 
 use super::*;
@@ -141,6 +142,7 @@ impl Cluster {
             max_diff_syncs: 100,
             epoch_wait_ms: None,
             force_snapshot: false,
+            observer_masters: false,
             notification_ms: (200, 60_000),
         };
         (self.tune)(&mut options);
@@ -252,7 +254,8 @@ impl Cluster {
     fn act(&mut self, me: ServerId, action: Action) {
         match action {
             Action::Notify(to, message) => self.post(me, to, Input::Notification(me, message)),
-            Action::Dial(leader) => self.dial(me, leader),
+            Action::Dial(leader) => self.dial(me, leader, Input::Accepted),
+            Action::DialMaster(master) => self.dial(me, master, Input::AcceptedObserver),
             Action::Send(link, packet) => {
                 if let Some(other) = self.other(me, link) {
                     self.post(me, other, Input::Packet(link, packet));
@@ -312,7 +315,7 @@ impl Cluster {
         Some(if link.learner == me { link.leader } else { link.learner })
     }
 
-    fn dial(&mut self, me: ServerId, leader: ServerId) {
+    fn dial(&mut self, me: ServerId, leader: ServerId, accepted: fn(LinkId) -> Input) {
         if self.cut.contains(&(me, leader)) || self.server(leader).peer.is_none() {
             self.later.push((me, Input::DialFailed(leader)));
             return;
@@ -320,7 +323,7 @@ impl Cluster {
         self.next_link += 1;
         let link = LinkId(self.next_link);
         self.links.insert(link, Link { learner: me, leader });
-        self.mail.push_back((leader, Input::Accepted(link)));
+        self.mail.push_back((leader, accepted(link)));
         self.mail.push_back((me, Input::Dialed(link)));
     }
 

@@ -119,10 +119,19 @@ impl Checks {
     }
 
     /// A server says something to another one.
-    pub(crate) fn sending(&mut self, server: usize, link: LinkId, packet: &QuorumPacket) {
+    pub(crate) fn sending(
+        &mut self,
+        server: usize,
+        link: LinkId,
+        packet: &QuorumPacket,
+        leads: bool,
+    ) {
         self.wires.sending(server, link, packet, &self.logs, &self.history);
         self.terms.sending(server, packet, &self.logs, &self.disks, self.alone);
-        self.leadership.sending(server, packet);
+        // A follower that serves observers says NEWLEADER as well.
+        if leads {
+            self.leadership.sending(server, packet);
+        }
         self.disks.sending(server, packet, self.logs.log(server));
     }
 

@@ -15,6 +15,11 @@ impl StepDown {
         Self { since: vec![None; plan.servers()], limit: ticks * plan.tick_ms * MS }
     }
 
+    /// A server stood still until now, and has to ask the oracle whether it still leads.
+    pub(crate) fn resumed(&mut self, server: usize) {
+        self.since[server] = None;
+    }
+
     /// Whether a server serves as a leader now, and is cut off from every quorum.
     pub(crate) fn look(&mut self, now: Time, server: usize, is_cut_off: bool) {
         if !is_cut_off {

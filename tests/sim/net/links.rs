@@ -62,7 +62,7 @@ impl End {
 }
 
 impl World {
-    pub(crate) fn dial(&mut self, server: usize, target: ServerId) {
+    pub(crate) fn dial(&mut self, server: usize, target: ServerId, to_master: bool) {
         let who = self.servers[server].life();
         let to = index_of(target);
         let Some(running) = &mut self.servers[server].running else { return };
@@ -73,10 +73,10 @@ impl World {
         if !self.net.is_open(server, to) {
             wait += self.plan.tick_ms * MS;
         }
-        self.after(wait, Event::Dialed { who, target, attempt });
+        self.after(wait, Event::Dialed { who, target, attempt, to_master });
     }
 
-    pub(crate) fn dialed(&mut self, who: Life, target: ServerId, attempt: u64) {
+    pub(crate) fn dialed(&mut self, who: Life, target: ServerId, attempt: u64, to_master: bool) {
         let server = who.server;
         let Some(running) = &mut self.servers[server].running else { return };
         if running.dialing != Some((target, attempt)) {
@@ -95,7 +95,9 @@ impl World {
         let ends = [self.new_end(server, link), self.new_end(to, link)];
         let (near, far) = (ends[0].id, ends[1].id);
         self.net.links.insert(link, Link { ends, is_silent: false });
-        self.input(to, Input::Quorum(zab::Input::Accepted(far)));
+        let accepted =
+            if to_master { zab::Input::AcceptedObserver(far) } else { zab::Input::Accepted(far) };
+        self.input(to, Input::Quorum(accepted));
         self.input(server, Input::Quorum(zab::Input::Dialed(near)));
     }
 

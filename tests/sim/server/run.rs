@@ -177,7 +177,8 @@ impl World {
                 self.servers[server].disk.log.push_back(LogJob::SaveEpochs(epochs));
             }
             Action::Notify(to, message) => self.notify(server, to, message),
-            Action::Dial(target) => self.dial(server, target),
+            Action::Dial(target) => self.dial(server, target, false),
+            Action::DialMaster(target) => self.dial(server, target, true),
             Action::Send(link, packet) => self.say(server, link, packet),
             Action::Close(link, why) => {
                 self.coverage.note_link(&why);
@@ -222,8 +223,28 @@ impl World {
             }
         }
         for packet in [Some(packet), late].into_iter().flatten() {
-            self.checks.sending(server, link, &packet);
+            let leads = self.leads(server);
+            self.checks.sending(server, link, &packet, leads);
+            self.note_relayed(server, &packet);
             self.send(server, link, packet);
+        }
+    }
+
+    /// Whether a server leads, or is about to.
+    pub(crate) fn leads(&self, server: usize) -> bool {
+        let running = self.servers[server].running.as_ref();
+        running.is_some_and(|running| running.replica.status().role == Role::Leading)
+    }
+
+    /// Notes what a follower says to observers.
+    fn note_relayed(&mut self, server: usize, packet: &QuorumPacket) {
+        if !self.plan.observer_masters || self.leads(server) {
+            return;
+        }
+        match packet.kind {
+            packets::INFORM => self.coverage.note("relayed"),
+            packets::UP_TO_DATE => self.coverage.note("observer served by a follower"),
+            _ => {}
         }
     }
 

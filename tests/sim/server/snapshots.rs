@@ -18,7 +18,7 @@ use zabra::watch::Watches;
 use zabra::zab;
 
 /// Znodes that are stored in one piece.
-const PIECE: usize = 8;
+const PIECE: usize = 32;
 
 /// A whole tree as it travels.
 #[derive(Clone, Debug)]
@@ -82,7 +82,11 @@ impl World {
         };
         let zxid = Zxid(image.mark.applied);
         let packet = QuorumPacket { kind: packet::SNAP, zxid: zxid.0, data: None, auth_info: None };
-        self.checks.sending(server, link, &packet);
+        let leads = self.leads(server);
+        if !leads {
+            self.coverage.note("snapshot sent by a follower");
+        }
+        self.checks.sending(server, link, &packet, leads);
         self.send(server, link, packet);
         self.send_image(server, link, image);
         self.coverage.note("snapshot sent");

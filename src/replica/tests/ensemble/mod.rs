@@ -3,6 +3,7 @@
 
 mod faults;
 mod local_sessions;
+mod observing;
 mod read_only;
 mod sessions;
 mod writes;
@@ -53,6 +54,8 @@ enum Mail {
 struct Cluster {
     servers: BTreeMap<ServerId, Server>,
     ensemble: Ensemble,
+    /// Whether the observer learns from a follower.
+    observer_masters: bool,
     options: ReplicaOptions,
     /// Learner and leader of each link.
     links: BTreeMap<LinkId, (ServerId, ServerId)>,
@@ -71,11 +74,21 @@ impl Cluster {
     }
 
     fn with(voters: i64, options: ReplicaOptions) -> Self {
+        Self::started(voters, options, false)
+    }
+
+    /// The same, and the observer learns from a follower.
+    fn behind_a_follower(voters: i64) -> Self {
+        Self::started(voters, options(), true)
+    }
+
+    fn started(voters: i64, options: ReplicaOptions, observer_masters: bool) -> Self {
         let ids = (1..=voters).map(ServerId).collect();
         let ensemble = Ensemble::majority(ids, [ServerId(voters + 1)].into());
         let mut cluster = Self {
             servers: BTreeMap::new(),
             ensemble,
+            observer_masters,
             options: ReplicaOptions {
                 prep: PrepOptions { standalone: false, ..options.prep },
                 ..options
@@ -126,6 +139,7 @@ impl Cluster {
             max_diff_syncs: 100,
             epoch_wait_ms: None,
             force_snapshot: false,
+            observer_masters: self.observer_masters,
             notification_ms: (200, 60_000),
         };
         let options = ReplicaOptions { server_id: me, ..self.options.clone() };
@@ -268,22 +282,25 @@ impl Cluster {
         }
     }
 
+    fn dial(&mut self, me: ServerId, other: ServerId, accepted: fn(LinkId) -> zab::Input) {
+        if self.at(other).replica.is_none() {
+            self.mail.push_back(Mail::Input(me, zab::Input::DialFailed(other)));
+            return;
+        }
+        self.next += 1;
+        let link = LinkId(self.next);
+        self.links.insert(link, (me, other));
+        self.mail.push_back(Mail::Input(other, accepted(link)));
+        self.mail.push_back(Mail::Input(me, zab::Input::Dialed(link)));
+    }
+
     fn act(&mut self, me: ServerId, action: Action) {
         match action {
             Action::Notify(to, message) => {
                 self.mail.push_back(Mail::Input(to, zab::Input::Notification(me, message)));
             }
-            Action::Dial(leader) => {
-                if self.at(leader).replica.is_none() {
-                    self.mail.push_back(Mail::Input(me, zab::Input::DialFailed(leader)));
-                    return;
-                }
-                self.next += 1;
-                let link = LinkId(self.next);
-                self.links.insert(link, (me, leader));
-                self.mail.push_back(Mail::Input(leader, zab::Input::Accepted(link)));
-                self.mail.push_back(Mail::Input(me, zab::Input::Dialed(link)));
-            }
+            Action::Dial(leader) => self.dial(me, leader, zab::Input::Accepted),
+            Action::DialMaster(master) => self.dial(me, master, zab::Input::AcceptedObserver),
             Action::Send(link, packet) => {
                 if let Some(other) = self.other(me, link) {
                     self.mail.push_back(Mail::Input(other, zab::Input::Packet(link, packet)));
