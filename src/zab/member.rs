@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 
 /// Links that may wait until it is known who leads.
 const MAX_HELD: usize = 256;
+/// Ticks that an observer waits for this server to serve it; another one may.
+const OBSERVER_PATIENCE: u64 = 2;
 
 /// What every role needs.
 #[derive(Debug)]
@@ -342,6 +344,13 @@ impl Member {
         }
     }
 
+    /// How long a link is held at most.
+    fn held_until(&self, held: &Held) -> Moment {
+        let options = &self.core.options;
+        let ticks = if held.observes { OBSERVER_PATIENCE } else { options.init_limit };
+        held.since.plus(ticks * options.tick_ms)
+    }
+
     fn hold(&mut self, link: LinkId, observes: bool) {
         self.held.insert(link, Held { since: self.core.now, observes, packet: None });
     }
@@ -410,9 +419,8 @@ impl Member {
     }
 
     fn tick(&mut self, out: &mut Vec<Output>) {
-        let limit_ms = self.core.options.init_limit * self.core.options.tick_ms;
         let now = self.core.now;
-        let late = |held: &Held| now.since(held.since) > limit_ms;
+        let late = |held: &Held| now > self.held_until(held);
         let late = self.held.iter().filter(|(_, held)| late(held)).map(|(link, _)| *link);
         for link in late.collect::<Vec<_>>() {
             self.held.remove(&link);
@@ -518,6 +526,11 @@ impl Member {
     }
 
     pub(super) fn next_tick(&self) -> Option<Moment> {
+        let held = self.held.values().map(|held| self.held_until(held).plus(1)).min();
+        [self.next_step(), held].into_iter().flatten().min()
+    }
+
+    fn next_step(&self) -> Option<Moment> {
         match &self.state {
             State::Looking { .. } => self.election.next_tick(),
             State::Leading(leader) => Some(leader.next_tick()),

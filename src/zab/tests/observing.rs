@@ -121,6 +121,20 @@ fn an_observer_far_behind_gets_the_tree_of_a_follower() {
     assert_eq!(cluster.server(id(4)).applied, expected);
 }
 
+#[test]
+fn an_observer_is_not_kept_by_a_follower_without_a_leader() {
+    let mut cluster = cluster();
+    cluster.start(id(1));
+    let stranger = LinkId(99);
+    cluster.links.insert(stranger, Link { learner: id(4), leader: id(1) });
+    cluster.run(0);
+    cluster.give(id(1), Input::AcceptedObserver(stranger));
+    cluster.run(TICK_MS);
+    assert!(cluster.links.contains_key(&stranger), "it may find one soon");
+    cluster.run(TICK_MS * 2);
+    assert!(!cluster.links.contains_key(&stranger));
+}
+
 /// It has seen at another follower what this one does not know to be decided.
 #[test]
 fn an_observer_ahead_of_a_follower_is_waited_for() {
