@@ -8,7 +8,8 @@ import (
 func aclAuth(w *world) {
 	conn := w.rooted()
 	secret := w.root + "/secret"
-	_, err := conn.Create(secret, []byte("s"), zk.FlagPersistent, zk.DigestACL(zk.PermAll, "user", "right"))
+	onlyUser := zk.DigestACL(zk.PermAll, "user", "right")
+	_, err := conn.Create(secret, []byte("s"), zk.FlagPersistent, onlyUser)
 	must(err)
 	_, _, err = conn.Get(secret)
 	refused(err, zk.ErrNoAuth)
@@ -22,8 +23,8 @@ func aclAuth(w *world) {
 
 	entries, stat, err := conn.GetACL(secret)
 	must(err)
-	check(len(entries) == 1 && entries[0] == zk.DigestACL(zk.PermAll, "user", "right")[0] &&
-		stat.Aversion == 0, "the ACL is %+v, %+v", entries, stat)
+	check(len(entries) == 1 && entries[0] == onlyUser[0] && stat.Aversion == 0,
+		"the ACL is %+v, %+v", entries, stat)
 	readable := append(zk.WorldACL(zk.PermRead), entries...)
 	_, err = conn.SetACL(secret, readable, 7)
 	refused(err, zk.ErrBadVersion)
@@ -64,8 +65,9 @@ func multi(w *world) {
 		&zk.CreateRequest{Path: other, Acl: open},
 		&zk.DeleteRequest{Path: other, Version: 0})
 	must(err)
-	check(len(results) == 6 && results[0].String == node && results[1].String == w.root+"/s-0000000001" &&
-		results[2].Stat.Version == 1, "the results are %+v", results)
+	check(len(results) == 6 && results[0].String == node &&
+		results[1].String == w.root+"/s-0000000001" && results[2].Stat.Version == 1,
+		"the results are %+v", results)
 	data, before, err := conn.Get(node)
 	must(err)
 	check(string(data) == "2", "read %q", data)
@@ -77,7 +79,8 @@ func multi(w *world) {
 		&zk.DeleteRequest{Path: w.root, Version: -1})
 	refused(err, zk.ErrBadVersion)
 	check(len(results) == 4 && results[0].Error == nil && results[1].Error == nil &&
-		results[2].Error == zk.ErrBadVersion && results[3].Error != nil, "the results are %+v", results)
+		results[2].Error == zk.ErrBadVersion && results[3].Error != nil,
+		"the results are %+v", results)
 	_, after, err := conn.Get(node)
 	must(err)
 	check(*before == *after, "something was done: %+v", after)

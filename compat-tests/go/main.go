@@ -15,8 +15,8 @@ import (
 
 const scenarioTime = 90 * time.Second
 
-// A scenario panics if something is not as it should be. One without a function is beyond the API of
-// this client; `lacks` says why.
+// A scenario panics if something is not as it should be. One without a function is beyond the API
+// of this client; `lacks` says why.
 type scenario struct {
 	name  string
 	run   func(*world)

@@ -107,7 +107,8 @@ func failover(w *world) {
 func retried(what string, do func() error) {
 	eventually(what, func() bool {
 		err := do()
-		check(err == nil || err == zk.ErrConnectionClosed || err == zk.ErrNoServer, "%s: %v", what, err)
+		lost := err == zk.ErrConnectionClosed || err == zk.ErrNoServer
+		check(err == nil || lost, "%s: %v", what, err)
 		return err == nil
 	})
 }
@@ -144,7 +145,8 @@ func leaderKilled(w *world) {
 			there[name] = true
 		}
 		for number := int32(0); number < acknowledged; number++ {
-			check(there[writeName(number)], "%s was acknowledged, and %s has it not", writeName(number), server)
+			check(there[writeName(number)], "%s was acknowledged, and %s has it not",
+				writeName(number), server)
 		}
 	}
 }
@@ -191,6 +193,7 @@ func syncRead(w *world) {
 		must(err)
 		read, stat, err := reader.Get(w.root)
 		must(err)
-		check(string(read) == text && int(stat.Version) == round, "%s is read as %s after sync", text, read)
+		check(string(read) == text && int(stat.Version) == round,
+			"%s is read as %s after sync", text, read)
 	}
 }

@@ -147,7 +147,8 @@ func children(w *world) {
 
 func unicode(w *world) {
 	conn := w.rooted()
-	names := []string{"Ζάβρα", "зебра", "斑馬", "حمار وحشي", "e\u0301", "\u00e9", "with space", "~!@#$%^&*()"}
+	names := []string{"Ζάβρα", "зебра", "斑馬", "حمار وحشي", "e\u0301", "\u00e9",
+		"with space", "~!@#$%^&*()"}
 	for _, name := range names {
 		data := []byte(name + " 🦓 \x00\xff")
 		_, err := conn.Create(w.root+"/"+name, data, zk.FlagPersistent, open)
