@@ -38,6 +38,9 @@ function retried(what, act) {
   });
 }
 
+// The client waits without end for the answer to its handshake. A server of Apache ZooKeeper's that
+// is just starting may leave one unanswered (a NullPointerException in its log tells); where it is
+// the only server this can fail then.
 async function failover(world) {
   const other = await world.rooted();
   const client = await world.client();
