@@ -16,7 +16,7 @@ CARGO = $(CACHED) cargo
 ZABRA = $(CARGO_TARGET_DIR)/release/zabra
 
 .PHONY: help setup-build setup build install run test check lint core doc unit sim faults compat \
-	image docker-test bench fuzz clean
+	image docker-test bench bench-compare fuzz clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' Makefile | expand -t 20
@@ -95,6 +95,9 @@ bench: build ## measure a temporary server; SERVER=host:port for another, ARGS="
 	for workload in create set get mixed multi watch; do \
 		$(ZABRA) bench $$workload --server $$server $(ARGS); \
 	done
+
+bench-compare: setup build ## measure Zabra and Apache ZooKeeper in turns, into compat-tests/BENCHMARKS.md
+	compat-tests/bench-compare --report $(ARGS)
 
 SECONDS_EACH ?= 60
 
