@@ -57,9 +57,9 @@ impl Shared {
             }
             brain.inputs = inputs;
             self.carry_out(brain, now);
-            Self::send(brain);
+            self.send(brain);
             self.apply(brain, now);
-            Self::send(brain);
+            self.send(brain);
             self.note_standing(brain);
             note_mismatch(brain);
             self.outstanding.store(brain.replica.outstanding(), Relaxed);
@@ -171,16 +171,18 @@ impl Shared {
                 }
             }
         });
-        if !disk.is_empty() {
-            self.log.push(disk);
-        }
     }
 
-    /// Sees to it that what was put into outboxes leaves. For a few connections it is quicker to do
-    /// that here than to wake their tasks; many are better shared among the threads.
-    fn send(brain: &mut Brain) {
+    /// Sees to it that what was put into outboxes leaves, and that what is to be logged is. Other
+    /// servers come first: what they are sent has the longer way to a disk. For a few connections
+    /// it is quicker to send here than to wake their tasks; many are better shared among the
+    /// threads.
+    fn send(&self, brain: &mut Brain) {
         for link in brain.written.drain(..) {
             link.flush();
+        }
+        if !brain.disk.is_empty() {
+            self.log.push(&mut brain.disk);
         }
         let few = brain.woken.len() <= DIRECT_SENDS;
         for conn in brain.woken.drain(..) {

@@ -11,8 +11,8 @@ use std::path::Path;
 
 /// Blocks are read in long scans only: large ones make the index, which stays in memory, small.
 const BLOCK_BYTES: usize = 64 << 10;
-/// What a scan reads ahead.
-pub(super) const READAHEAD_BYTES: usize = 2 << 20;
+/// What a scan, or a compaction, reads ahead in each of the files that it merges; there may be dozens.
+pub(super) const READAHEAD_BYTES: usize = 256 << 10;
 /// Nothing is read twice, so nothing is worth keeping.
 const CACHE_BYTES: usize = 256 << 10;
 
@@ -34,6 +34,7 @@ pub(super) fn options(write_buffer: usize) -> Options {
     options.set_stats_persist_period_sec(0);
     // Files are written out steadily, so that the sync of a large one does not hold up commits.
     options.set_bytes_per_sync(1 << 20);
+    options.set_compaction_readahead_size(READAHEAD_BYTES);
     options.set_allow_concurrent_memtable_write(false);
     options.set_enable_write_thread_adaptive_yield(false);
     options.set_info_logger(InfoLogger::new_callback_logger(LogLevel::Warn, forward));
