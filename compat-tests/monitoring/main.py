@@ -172,6 +172,17 @@ def snapshots(tally: Tally, name: str, theirs: Side, ours: Side) -> None:
         assert json.loads(restored.body)["last_zxid"] == int(made.headers["last_zxid"], 16)
         with connected(theirs.client) as there, connected(ours.client) as here:
             assert there.get("/app/data") == here.get("/app/data")
+    with case(tally, f"{name}/restored from Apache ZooKeeper"):
+        with connected(theirs.client) as there:
+            there.create("/app/theirs", b"theirs")
+            expected = there.get("/app/theirs")
+        made = _snapshot(theirs, credentials)
+        answers = [ask(f"{side.admin}/commands/restore", "POST", credentials, made.body)
+                   for side in (ours, theirs)]
+        assert answers[0].body == answers[1].body, answers
+        # Zabra begins anew; a client finds it again.
+        with connected(ours.client) as here:
+            assert here.retry(here.get, "/app/theirs") == expected
 
 
 def _snapshot(side: Side, headers: dict[str, str]) -> Answer:

@@ -2,7 +2,7 @@
 
 use crate::config::{Config, Sources};
 use crate::server::export::{self, Exported};
-use crate::server::import::{self, DataDirs, Imported};
+use crate::server::import::{self, DataDirs, ImportOptions, Imported};
 use crate::types::Zxid;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -14,19 +14,21 @@ use std::process::ExitCode;
   zabra import /data                        the data of zoo.cfg's dataDir, in place
   zabra import /data --log-dir /datalog     with a dataLogDir
   zabra import /data --into /srv/zabra      into another directory
+  zabra import backup --into /srv/zabra     one snapshot, as the command `snapshot` gives it
 
 A server does the same by itself when it starts on such a directory. The files that are there stay
 as they are, so that Apache ZooKeeper can be started on them again.")]
 pub(super) struct ImportArguments {
-    /// Data directory of an Apache ZooKeeper server (dataDir), which must be stopped.
-    #[arg(value_name = "DIR")]
+    /// Data directory of an Apache ZooKeeper server (dataDir), which must be stopped; or a snapshot
+    /// file that says up to which transaction it goes.
+    #[arg(value_name = "DIR|FILE")]
     from: PathBuf,
 
     /// Where its log is, if that is another directory (dataLogDir).
     #[arg(long, value_name = "DIR")]
     log_dir: Option<PathBuf>,
 
-    /// Data directory for Zabra [default: DIR].
+    /// Data directory for Zabra [default: DIR; must be named for a FILE].
     #[arg(long, value_name = "DIR")]
     into: Option<PathBuf>,
 
@@ -88,16 +90,28 @@ fn sides<'a>(
 pub(super) fn import(arguments: &ImportArguments) -> ExitCode {
     super::log_to_stderr();
     let ImportArguments { from, log_dir, into, into_log, set } = arguments;
+    let is_file = from.is_file();
+    if is_file && into.is_none() {
+        let why =
+            format!("{}: a snapshot goes into the directory that --into names", from.display());
+        return super::fail("import", &why);
+    }
     let (from, to) = sides(from, log_dir.as_ref(), into.as_ref(), into_log.as_ref());
     let config = match configure(set, to.data) {
         Ok(config) => config,
         Err(error) => return super::fail("import", &error),
     };
-    match import::by_hand(from, to, &config) {
+    let imported = if is_file {
+        import::snapshot(from.data, to, &ImportOptions::new(&config), None)
+    } else {
+        import::by_hand(from, to, &config)
+    };
+    match imported {
         Ok(imported) => {
             println!("{}", summary(&imported));
             ExitCode::SUCCESS
         }
+        Err(error) if is_file => super::fail("import", &error.to_string()),
         Err(error) => {
             let (dir, remedy) = (from.data.display(), error.remedy(from, to));
             super::fail("import", &format!("{dir}: {error}. {remedy}"))

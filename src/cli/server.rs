@@ -3,11 +3,12 @@
 use super::container;
 use crate::config::container::Plan;
 use crate::config::{Config, Sources};
-use crate::server::{Server, ServerError};
+use crate::server::{Ended, Server, ServerError};
 use clap::{Args, ValueEnum};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -206,14 +207,23 @@ fn serve(config: Config, print_port: bool) -> Result<(), ServerError> {
         .build()
         .map_err(ServerError::Thread)?;
     let result = runtime.block_on(async {
-        let stop = stop_signal().map_err(ServerError::Thread)?;
-        let server = Server::start(config)?;
+        let mut stop = pin!(stop_signal().map_err(ServerError::Thread)?);
+        let mut server = Server::start(config.clone())?;
+        let port = server.address().port();
         if print_port {
             let mut out = std::io::stdout();
             // Whoever started this reads it; if nobody does, the server is of use all the same.
-            let _ = writeln!(out, "{}", server.address().port()).and_then(|()| out.flush());
+            let _ = writeln!(out, "{port}").and_then(|()| out.flush());
         }
-        server.run_until(stop).await
+        let mut config = config;
+        while server.run_until(stop.as_mut()).await? == Ended::ToRestore {
+            // Clients come back to where they were.
+            if let Some(endpoint) = &mut config.client.plain {
+                endpoint.port = port;
+            }
+            server = Server::start(config.clone())?;
+        }
+        Ok(())
     });
     runtime.shutdown_background();
     result

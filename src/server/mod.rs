@@ -28,6 +28,7 @@ mod outbox;
 mod quorum;
 mod recover;
 mod requests;
+mod restore;
 mod setup;
 mod snapshot;
 mod stages;
@@ -56,6 +57,7 @@ use log::{LogQueue, Sign};
 use options::Options;
 use parking_lot::{Mutex, RwLock};
 use quorum::{Link, Quorum};
+pub(crate) use restore::{RestoreError, Upload};
 pub(crate) use snapshot::SnapshotFile;
 use stages::{Applying, Passages, SlowRequests};
 pub(crate) use standing::{Learners, Observer, Standing};
@@ -68,6 +70,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+pub use stop::Ended;
 use stop::Stop;
 use thiserror::Error;
 
@@ -227,6 +230,11 @@ impl Shared {
         }
     }
 
+    /// Waits until the server is to stop.
+    pub(crate) async fn stopping(&self) {
+        self.stop.wait().await;
+    }
+
     fn tick(&self, inputs: &mut Vec<Input>) {
         let touched = std::mem::take(&mut *self.touched.lock());
         let sessions = touched.iter().map(|conn| {
@@ -248,6 +256,9 @@ pub struct Server {
     shared: Arc<Shared>,
     threads: Threads,
     tasks: Vec<tokio::task::JoinHandle<()>>,
+    /// What answers operators; each ends by itself once the server is to stop.
+    operators: Vec<tokio::task::JoinHandle<()>>,
+    store: Arc<RocksStore>,
 }
 
 impl Server {
@@ -284,17 +295,20 @@ impl Server {
         let shared = Arc::new(shared);
         shared.stats.startup_entries.add(replayed);
         shared.stats.startup_ms.add(startup_ms);
-        let mut tasks = admin::start(&shared, &store)?;
+        let operators = admin::start(&shared, &store)?;
         let threads = Threads::start(&shared, &store).map_err(ServerError::Thread)?;
-        tasks.push(tokio::spawn(listen::accept(Arc::clone(&shared), listener, keep_alive)));
-        tasks.push(tokio::spawn(ticker(Arc::clone(&shared))));
+        let mut tasks = vec![
+            tokio::spawn(listen::accept(Arc::clone(&shared), listener, keep_alive)),
+            tokio::spawn(ticker(Arc::clone(&shared))),
+        ];
         if let Some(ensemble) = &member {
+            let store = Arc::<RocksStore>::clone(&store);
             tasks.extend(quorum::start(&shared, store, ensemble, commands));
             tracing::info!("listening for clients on {address}");
         } else {
             tracing::info!("serving clients on {address}");
         }
-        Ok(Self { shared, threads, tasks })
+        Ok(Self { shared, threads, tasks, operators, store })
     }
 
     /// Where clients are listened to.
@@ -308,7 +322,7 @@ impl Server {
     ///
     /// # Errors
     /// The server could not go on.
-    pub async fn run_until(self, request: impl Future<Output = ()>) -> Result<(), ServerError> {
+    pub async fn run_until(self, request: impl Future<Output = ()>) -> Result<Ended, ServerError> {
         let shared = Arc::clone(&self.shared);
         tokio::select! {
             () = request => shared.stop.finish(),
@@ -317,8 +331,8 @@ impl Server {
         self.shut_down().await
     }
 
-    async fn shut_down(self) -> Result<(), ServerError> {
-        let Self { shared, threads, tasks } = self;
+    async fn shut_down(self) -> Result<Ended, ServerError> {
+        let Self { shared, threads, tasks, operators, store } = self;
         for task in tasks {
             task.abort();
         }
@@ -326,6 +340,12 @@ impl Server {
         let deadline = Instant::now() + FAREWELL;
         while shared.conns.len() > 0 && Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        for task in operators {
+            let handle = task.abort_handle();
+            if tokio::time::timeout_at(deadline.into(), task).await.is_err() {
+                handle.abort();
+            }
         }
         shared.log.close();
         let last = Arc::clone(&shared);
@@ -342,8 +362,18 @@ impl Server {
             [log, apply, threads.checkpoint.join()].iter().all(Result::is_ok)
         });
         let clean = joined.await.unwrap_or(false);
-        shared.stop.reason()?;
-        if clean { Ok(()) } else { Err(ServerError::Stopped("a thread has panicked".to_owned())) }
+        // Whoever starts anew in this process needs the databases to be closed.
+        let deadline = Instant::now() + FAREWELL;
+        while Arc::strong_count(&store) > 1 && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        drop(store);
+        let ended = shared.stop.reason()?;
+        if clean {
+            Ok(ended)
+        } else {
+            Err(ServerError::Stopped("a thread has panicked".to_owned()))
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::import::{self, DataDirs, ImportError, ImportOptions};
 use super::recover::recover;
+use super::restore::Restore;
 use super::{ServerError, millis_since, options};
 use crate::config::{AuthProvider, Config, Storage};
 use crate::replica::{Recovered, Recovery};
@@ -83,6 +84,7 @@ pub(super) fn open_store(config: &Config) -> Result<RocksStore, ServerError> {
             "the data directory {dir} does not exist and zookeeper.datadir.autocreate is false"
         )));
     }
+    change_over(config)?;
     let durability =
         if config.storage.force_sync { Durability::Synced } else { Durability::Unsynced };
     let options = RocksOptions { durability, ..RocksOptions::default() };
@@ -90,6 +92,19 @@ pub(super) fn open_store(config: &Config) -> Result<RocksStore, ServerError> {
         .map_err(|error| ServerError::Data(error.to_string()))?;
     take_over(config, &store)?;
     Ok(store)
+}
+
+/// Puts the tree of a restore into the place of the one that was served.
+fn change_over(config: &Config) -> Result<(), ServerError> {
+    let changed = Restore::of(&config.storage).change_over();
+    let aside = changed.map_err(|error| ServerError::Data(format!("restore: {error}")))?;
+    if let Some(aside) = aside {
+        tracing::info!(
+            "serving the tree that was restored; what was served before is in {}",
+            aside.display()
+        );
+    }
+    Ok(())
 }
 
 /// Goes on with what an Apache ZooKeeper server left in the data directories.

@@ -4,7 +4,7 @@
 //! in words, as ZooKeeper does.
 
 use super::super::json::Json;
-use super::{Admin, Answer, blocking, json, snapshot, text};
+use super::{Admin, Answer, blocking, json, restore, snapshot, text};
 use crate::server::Denied;
 use hyper::body::Incoming;
 use hyper::header::AUTHORIZATION;
@@ -159,7 +159,7 @@ pub(super) async fn run(admin: Arc<Admin>, request: Request) -> Answer {
     }
     match command {
         Command::Snapshot => snapshot::snapshot(&admin, request.argument("streaming")).await,
-        Command::Restore => snapshot::restore(&admin, request.body),
+        Command::Restore => restore::restore(&admin, request.body).await,
         command => {
             let mask = request.argument("traceMask").map(str::to_owned);
             blocking(move || answer(&admin, command, name, mask.as_deref())).await

@@ -2,7 +2,7 @@
 
 use super::Answer;
 use crate::config::Endpoint;
-use crate::server::bind_endpoint;
+use crate::server::{Shared, bind_endpoint};
 use bytes::Bytes;
 use http_body_util::channel::Channel;
 use http_body_util::{Either, Full};
@@ -14,6 +14,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -62,37 +63,51 @@ impl Port {
         Ok(Self { listener, idle, address })
     }
 
-    /// Answers requests until it is dropped.
-    pub(super) async fn serve<F, A>(self, answer: F)
+    /// Answers requests until the server is to stop, and then those that are being answered.
+    pub(super) async fn serve<F, A>(self, shared: Arc<Shared>, answer: F)
     where
         F: Fn(Request<Incoming>, SocketAddr) -> A + Clone + Send + Sync + 'static,
         A: Future<Output = Answer> + Send + 'static,
     {
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let mut connections = JoinSet::new();
-        loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-            while connections.try_join_next().is_some() {}
-            match self.listener.accept().await {
-                Ok((stream, remote)) => {
-                    let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
-                    let (answer, idle) = (answer.clone(), self.idle);
-                    connections.spawn(async move {
-                        converse(stream, remote, idle, answer).await;
-                        drop(place);
-                    });
-                }
-                Err(error) => {
-                    tracing::warn!("an HTTP connection could not be accepted: {error}");
-                    tokio::time::sleep(REST).await;
+        let accepting = async {
+            loop {
+                let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+                while connections.try_join_next().is_some() {}
+                match self.listener.accept().await {
+                    Ok((stream, remote)) => {
+                        let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
+                        let (answer, idle) = (answer.clone(), self.idle);
+                        let shared = Arc::clone(&shared);
+                        connections.spawn(async move {
+                            converse(stream, remote, idle, &shared, answer).await;
+                            drop(place);
+                        });
+                    }
+                    Err(error) => {
+                        tracing::warn!("an HTTP connection could not be accepted: {error}");
+                        tokio::time::sleep(REST).await;
+                    }
                 }
             }
+        };
+        tokio::select! {
+            () = accepting => {}
+            () = shared.stopping() => {}
         }
+        drop(self.listener);
+        while connections.join_next().await.is_some() {}
     }
 }
 
-async fn converse<F, A>(stream: TcpStream, remote: SocketAddr, idle: Duration, answer: F)
-where
+async fn converse<F, A>(
+    stream: TcpStream,
+    remote: SocketAddr,
+    idle: Duration,
+    shared: &Shared,
+    answer: F,
+) where
     F: Fn(Request<Incoming>, SocketAddr) -> A + Send + Sync,
     A: Future<Output = Answer> + Send,
 {
@@ -100,12 +115,19 @@ where
         let answer = answer(request, remote);
         async { Ok::<_, Infallible>(answer.await) }
     });
-    let served = http1::Builder::new()
+    let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(idle)
         .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    let served = tokio::select! {
+        served = connection.as_mut() => served,
+        () = shared.stopping() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
     if let Err(error) = served {
         tracing::debug!("{remote}: {error}");
     }

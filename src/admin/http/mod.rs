@@ -7,6 +7,7 @@ mod commands;
 mod health;
 mod listen;
 mod properties;
+mod restore;
 mod snapshot;
 mod views;
 
@@ -62,8 +63,8 @@ pub(crate) fn start(
         let port = port.map_err(|failed| ServerError::Metrics(failed.to_string()))?;
         tracing::info!("metrics for Prometheus are at http://{}{METRICS_PATH}", port.address);
         let admin = Arc::clone(&admin);
-        tasks
-            .push(tokio::spawn(port.serve(move |request, _| metrics(Arc::clone(&admin), request))));
+        let answer = move |request, _| metrics(Arc::clone(&admin), request);
+        tasks.push(tokio::spawn(port.serve(Arc::clone(shared), answer)));
     }
     if config.admin.enabled {
         let idle = Duration::from_millis(config.admin.idle_timeout_ms.into());
@@ -72,7 +73,7 @@ pub(crate) fn start(
                 let url = &config.admin.command_url;
                 tracing::info!("the AdminServer is at http://{}{url}", port.address);
                 let answer = move |request, from| answer(Arc::clone(&admin), request, from);
-                tasks.push(tokio::spawn(port.serve(answer)));
+                tasks.push(tokio::spawn(port.serve(Arc::clone(shared), answer)));
             }
             Err(failed) if is_wanted(config) => {
                 return Err(ServerError::AdminServer(failed.to_string()));

@@ -1,4 +1,4 @@
-//! The commands `snapshot` and `restore`.
+//! The command `snapshot` (ZK: `Commands.SnapshotCommand`), and what bounds it and `restore`.
 
 use super::super::json::Json;
 use super::{Admin, Answer, json};
@@ -7,12 +7,12 @@ use crate::store::{RocksStore, Store};
 use http_body_util::Either;
 use http_body_util::channel::Channel;
 use hyper::StatusCode;
-use hyper::body::Incoming;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
+use tokio::sync::MutexGuard;
 
 /// Pieces of a snapshot that may wait to be sent.
 const PIECES: usize = 2;
@@ -44,6 +44,8 @@ impl Limit {
 pub(super) struct Limits {
     snapshot: Limit,
     restore: Limit,
+    /// Held while a tree is taken in.
+    restoring: tokio::sync::Mutex<()>,
 }
 
 impl Limits {
@@ -53,11 +55,18 @@ impl Limits {
         Self {
             snapshot: Limit::new(Duration::from_micros(interval_ms)),
             restore: Limit::new(Duration::from_millis(interval_ms)),
+            restoring: tokio::sync::Mutex::default(),
         }
+    }
+
+    /// Whether a tree may be taken in now: one at a time, and not too often.
+    pub(super) fn restoring(&self) -> Option<MutexGuard<'_, ()>> {
+        let restoring = self.restoring.try_lock().ok()?;
+        self.restore.admits(Instant::now()).then_some(restoring)
     }
 }
 
-fn answer(status: StatusCode, command: &str) -> Answer {
+pub(super) fn answer(status: StatusCode, command: &str) -> Answer {
     json(status, &Json::object([("command", Json::from(command)), ("error", Json::Null)]))
 }
 
@@ -124,24 +133,6 @@ fn stream(admin: &Admin, mut file: SnapshotFile, started: Instant) -> Answer {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(CONTENT_LENGTH, size.into());
     answer
-}
-
-/// Refuses: a tree is taken over before a server starts.
-pub(super) fn restore(admin: &Admin, body: Incoming) -> Answer {
-    const COMMAND: &str = "restore";
-    if !admin.shared.config.admin.restore {
-        return answer(StatusCode::SERVICE_UNAVAILABLE, COMMAND);
-    }
-    if !admin.limits.restore.admits(Instant::now()) {
-        admin.shared.stats.images.restores_limited.fetch_add(1, Relaxed);
-        return answer(StatusCode::TOO_MANY_REQUESTS, COMMAND);
-    }
-    drop(body);
-    let why = "a running server cannot be restored in this version; start one on the snapshot";
-    json(
-        StatusCode::SERVICE_UNAVAILABLE,
-        &Json::object([("command", Json::from(COMMAND)), ("error", why.into())]),
-    )
 }
 
 #[cfg(test)]

@@ -21,12 +21,13 @@ pub use error::ImportError;
 
 use super::options;
 use crate::config::Config;
-use crate::store::apache::ApacheFiles;
+use crate::store::apache::{ApacheError, ApacheFiles, Compression, SnapshotFile, last_zxid};
 use crate::store::{Meta, RocksOptions, RocksStore, Store};
 use crate::tree::TreeOptions;
 use crate::types::Zxid;
 use fill::Filling;
 use jute::disk::ImportMark;
+use std::fs::File;
 use std::path::Path;
 use std::time::Instant;
 
@@ -132,6 +133,34 @@ pub fn by_hand(
         return Err(ImportError::InUse);
     }
     import(&files, &store, &ImportOptions::new(config))
+}
+
+/// Makes a store in `to` of one snapshot, whatever the file is called: it must say itself up to
+/// which transaction it goes. With `mark`, the store knows of the files that were taken over before.
+///
+/// # Errors
+/// The snapshot cannot be used, or there is something in the store already.
+pub fn snapshot(
+    file: &Path,
+    to: DataDirs<'_>,
+    options: &ImportOptions,
+    mark: Option<ImportMark>,
+) -> Result<Imported, ImportError> {
+    let damaged = |error| ApacheError::Snapshot { path: file.to_owned(), error };
+    let input = File::open(file).map_err(|error| damaged(error.into()))?;
+    let zxid = last_zxid(input, options.longest).map_err(damaged)?;
+    let snapshot = SnapshotFile { path: file.to_owned(), zxid, compression: Compression::None };
+    let dir = file.parent().unwrap_or(Path::new("")).to_owned();
+    let files = ApacheFiles { dir, snapshots: vec![snapshot], ..ApacheFiles::default() };
+    let store = RocksStore::open_apart(to.data, to.log, &RocksOptions::default())?;
+    if !store.is_unused()? {
+        return Err(ImportError::InUse);
+    }
+    let imported = import(&files, &store, options)?;
+    if let Some(mark) = mark {
+        store.set_import_mark(&mark)?;
+    }
+    Ok(imported)
 }
 
 /// Fills a store that nothing counts in.

@@ -15,4 +15,6 @@ pub use files::{
 };
 pub use image::{ImageDecoder, ImageError, ImageItem, write_image};
 pub use log::{LogEnd, LogError, LogReader, LogRecord, put_log_header, put_log_record};
-pub use snapshot::{SnapshotFileError, SnapshotReader, Trailer, ZxidDigest, write_snapshot};
+pub use snapshot::{
+    SnapshotFileError, SnapshotReader, Trailer, ZxidDigest, last_zxid, write_snapshot,
+};

@@ -63,6 +63,12 @@ pub enum SnapshotFileError {
     /// There is something behind its end.
     #[error("there is more behind its end")]
     Longer,
+    /// It has no section with the last zxid.
+    #[error(
+        "it does not say up to which transaction it goes, as snapshots do that ZooKeeper 3.9 writes \
+         with serializeLastProcessedZxid.enabled, or Zabra"
+    )]
+    NoZxid,
     /// The file cannot be read.
     #[error("it cannot be read: {0}")]
     Io(String),
@@ -91,6 +97,7 @@ pub struct SnapshotReader<R> {
     read: u64,
     decoder: ImageDecoder,
     digest: Option<ZxidDigest>,
+    last: Option<Zxid>,
 }
 
 impl<R: Read> SnapshotReader<R> {
@@ -115,7 +122,7 @@ impl<R: Read> SnapshotReader<R> {
             return Err(SnapshotFileError::NoSnapshot);
         }
         let decoder = ImageDecoder::in_file(zxid, longest, sum);
-        Ok(Self { input, ahead, read, decoder, digest: None })
+        Ok(Self { input, ahead, read, decoder, digest: None, last: None })
     }
 
     /// The next part; [`ImageItem::End`] once everything was read and every checksum matched.
@@ -139,7 +146,8 @@ impl<R: Read> SnapshotReader<R> {
         if trailer.is_empty() {
             return Err(SnapshotFileError::Incomplete(self.read));
         }
-        self.digest = read_trailer(trailer, self.decoder.sum().unwrap_or_default())?;
+        let sum = self.decoder.sum().unwrap_or_default();
+        (self.digest, self.last) = read_trailer(trailer, sum)?;
         Ok(ImageItem::End)
     }
 
@@ -156,17 +164,35 @@ impl<R: Read> SnapshotReader<R> {
         self.digest
     }
 
+    /// The transaction that was applied last, if the snapshot says so. Known after the end.
+    pub fn last_zxid(&self) -> Option<Zxid> {
+        self.last
+    }
+
     /// How many znodes wait for a transaction that brings their access control list.
     pub fn awaited_acls(&self) -> usize {
         self.decoder.awaited_acls()
     }
 }
 
+/// Reads a snapshot to its end and checks it, for the transaction up to which it goes.
+///
+/// # Errors
+/// It is damaged, or does not say so (`NoZxid`).
+pub fn last_zxid<R: Read>(input: R, longest: usize) -> Result<Zxid, SnapshotFileError> {
+    let mut reader = SnapshotReader::new(input, Zxid::ZERO, longest)?;
+    while reader.read_next()? != ImageItem::End {}
+    reader.last_zxid().ok_or(SnapshotFileError::NoZxid)
+}
+
+/// Digest and last zxid.
+type Told = (Option<ZxidDigest>, Option<Zxid>);
+
 /// Checks what is behind the image, of whose bytes `sum` is.
-fn read_trailer(trailer: Bytes, mut sum: Sum) -> Result<Option<ZxidDigest>, SnapshotFileError> {
+fn read_trailer(trailer: Bytes, mut sum: Sum) -> Result<Told, SnapshotFileError> {
     let mut rest = Decoder::new(trailer);
     check_seal(&mut rest, &mut sum)?;
-    let mut digest = None;
+    let (mut digest, mut last) = (None, None);
     if !matches!(rest.remaining(), 0 | LAST_ZXID_BYTES) {
         let before = rest.rest().clone();
         let (zxid, version) = (Zxid(rest.long()?), rest.int()?);
@@ -181,13 +207,15 @@ fn read_trailer(trailer: Bytes, mut sum: Sum) -> Result<Option<ZxidDigest>, Snap
         digest = Some(ZxidDigest { zxid, digest: found });
     }
     if rest.remaining() > 0 {
-        sum.write(&rest.take(8)?);
+        let zxid = rest.long()?;
+        sum.write(&zxid.to_be_bytes());
         check_seal(&mut rest, &mut sum)?;
+        last = Some(Zxid(zxid));
     }
     if rest.remaining() > 0 {
         return Err(SnapshotFileError::Longer);
     }
-    Ok(digest)
+    Ok((digest, last))
 }
 
 fn check_seal(rest: &mut Decoder, sum: &mut Sum) -> Result<(), SnapshotFileError> {
