@@ -182,12 +182,14 @@ async fn what_cannot_be_used_changes_nothing() {
         ("no snapshot", b"something else".as_slice(), "begin as a snapshot does"),
         ("nothing", b"".as_slice(), "begin as a snapshot does"),
     ] {
+        // The shortest time between two.
+        std::thread::sleep(Duration::from_millis(5));
         let (status, answer) = server.restore(sent);
         assert_eq!(status, 500, "{what}: {answer}");
         let error = answer["error"].as_str().expect("why");
         assert!(error.contains(told), "{what}: {error}");
     }
-    // Broken off.
+    std::thread::sleep(Duration::from_millis(5));
     server.ask("POST", "restore", &snapshot[..100], snapshot.len());
     assert_eq!(seen(&client).await, expected);
     let deadline = Instant::now() + PATIENCE;

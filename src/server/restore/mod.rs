@@ -84,6 +84,14 @@ impl Restore {
         self.data.join(STAGING).join(UPLOAD)
     }
 
+    /// A name that nothing has yet for what is served at this time, in seconds.
+    fn free_name(&self, seconds: i64) -> String {
+        let mut names = (seconds..).map(|number| format!("before-restore-{number}"));
+        let free =
+            |name: &String| [&self.data, &self.log].iter().all(|dir| !dir.join(name).exists());
+        names.find(free).unwrap_or_default()
+    }
+
     /// Makes databases of what was uploaded, and sees to it that the next start changes over to
     /// them. `current` is what is served, which will be kept under the name `aside`.
     ///
@@ -177,15 +185,9 @@ impl Upload {
     /// There is no place for it.
     pub(crate) fn begin(shared: &Shared, store: Arc<RocksStore>) -> Result<Self, RestoreError> {
         let restore = Restore::of(&shared.config.storage);
-        let seconds = shared.clock.now().wall / 1000;
-        Ok(Self {
-            file: restore.begin()?,
-            restore,
-            store,
-            options: ImportOptions::new(&shared.config),
-            aside: format!("before-restore-{seconds}"),
-            finished: false,
-        })
+        let options = ImportOptions::new(&shared.config);
+        let aside = restore.free_name(shared.clock.now().wall / 1000);
+        Ok(Self { file: restore.begin()?, restore, store, options, aside, finished: false })
     }
 
     /// Adds what has come.

@@ -115,6 +115,15 @@ fn what_has_nothing_to_replace_takes_its_place() {
 }
 
 #[test]
+fn what_was_kept_before_is_not_in_the_way() {
+    let place = Place::new();
+    assert_eq!(place.restore.free_name(1), ASIDE);
+    place.put("log/before-restore-1/log", "older");
+    place.put("data/before-restore-2/tree", "older");
+    assert_eq!(place.restore.free_name(1), "before-restore-3");
+}
+
+#[test]
 fn both_databases_may_share_a_directory() {
     let dir = tempfile::tempdir().expect("a directory");
     let restore = Restore { data: dir.path().to_owned(), log: dir.path().to_owned() };
