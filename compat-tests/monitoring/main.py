@@ -26,6 +26,8 @@ from harness.report import Tally  # noqa: E402
 from harness.servers import Servers, four_letter, free_port  # noqa: E402
 
 PROMETHEUS = "org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider"
+# More than servers here ask for between two restores.
+RESTORE_SECONDS = 1.0
 ASK_SECONDS = 20
 # Neither asks anything nor resets what others ask for.
 COMMANDS = [
@@ -177,6 +179,8 @@ def snapshots(tally: Tally, name: str, theirs: Side, ours: Side) -> None:
             there.create("/app/theirs", b"theirs")
             expected = there.get("/app/theirs")
         made = _snapshot(theirs, credentials)
+        # Theirs has just had one.
+        time.sleep(RESTORE_SECONDS)
         answers = [ask(f"{side.admin}/commands/restore", "POST", credentials, made.body)
                    for side in (ours, theirs)]
         assert answers[0].body == answers[1].body, answers
@@ -246,7 +250,7 @@ def started(servers: Servers, side_name: str, target: str, provider: str) -> Sid
     keys, side = ports(provider)
     keys |= {
         "4lw.commands.whitelist": "*",
-        "admin.rateLimiterIntervalInMS": "500",
+        "admin.rateLimiterIntervalInMS": str(int(RESTORE_SECONDS * 1000 / 2)),
         "DigestAuthenticationProvider.superDigest": SUPER_DIGEST,
     }
     PROFILES[name] = Profile(name, keys)

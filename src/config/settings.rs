@@ -196,7 +196,8 @@ impl Settings {
                 Some(Kind::Bare) => key.to_owned(),
                 Some(Kind::Property) | None => format!("zookeeper.{key}"),
             };
-            let hidden = keys::is_secret(key);
+            // Nobody knows what an unknown key holds.
+            let hidden = known.is_none() || keys::is_secret(key);
             let value = if hidden { "(hidden)".to_owned() } else { setting.value.clone() };
             Some((name, value))
         };

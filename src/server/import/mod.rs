@@ -136,7 +136,7 @@ pub fn by_hand(
 }
 
 /// Makes a store in `to` of one snapshot, whatever the file is called: it must say itself up to
-/// which transaction it goes. With `mark`, the store knows of the files that were taken over before.
+/// which transaction it goes. With `mark`, the store knows of files that were taken over before.
 ///
 /// # Errors
 /// The snapshot cannot be used, or there is something in the store already.

@@ -11,7 +11,7 @@ use std::path::Path;
 
 /// Blocks are read in long scans only: large ones make the index, which stays in memory, small.
 const BLOCK_BYTES: usize = 64 << 10;
-/// What a scan, or a compaction, reads ahead in each of the files that it merges; there may be dozens.
+/// What a scan, or a compaction, reads ahead in each of the files that it merges: maybe dozens.
 pub(super) const READAHEAD_BYTES: usize = 256 << 10;
 /// Nothing is read twice, so nothing is worth keeping.
 const CACHE_BYTES: usize = 256 << 10;

@@ -65,8 +65,8 @@ pub enum SnapshotFileError {
     Longer,
     /// It has no section with the last zxid.
     #[error(
-        "it does not say up to which transaction it goes, as snapshots do that ZooKeeper 3.9 writes \
-         with serializeLastProcessedZxid.enabled, or Zabra"
+        "it does not say up to which transaction it goes, as snapshots do that Zabra writes, or \
+         ZooKeeper 3.9 with serializeLastProcessedZxid.enabled"
     )]
     NoZxid,
     /// The file cannot be read.
