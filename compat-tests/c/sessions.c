@@ -109,10 +109,16 @@ void leader_killed(void) {
     zookeeper_close(zh);
 }
 
+/* The reader is on a follower, if there is one: a leader of Apache ZooKeeper's answers the sync of
+ * its own clients without waiting for what it has committed and not yet applied. */
 void sync_read(void) {
     zookeeper_close(rooted());
-    zhandle_t *writer = client_of(server_at(0), SESSION_MS, NULL);
-    zhandle_t *reader = client_of(server_at(-1), SESSION_MS, NULL);
+    const char *leader = ask("leader"), *follower = leader;
+    for (int server = 0; server < server_count(); server++)
+        if (strcmp(server_at(server), leader) != 0)
+            follower = server_at(server);
+    zhandle_t *writer = client_of(leader, SESSION_MS, NULL);
+    zhandle_t *reader = client_of(follower, SESSION_MS, NULL);
     must(sync_path(reader, world.root));
     must(sync_path(writer, world.root));
     int rounds = world.quick ? 50 : 200;

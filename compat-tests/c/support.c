@@ -80,8 +80,6 @@ int server_count(void) {
 
 const char *server_at(int place) {
     char *copy = strdup(world.connect), *rest = copy, *found = NULL;
-    if (place < 0)
-        place = server_count() - 1;
     for (int at = 0; at <= place; at++)
         found = strsep(&rest, ",");
     return found;

@@ -71,7 +71,7 @@ zhandle_t *rooted(void);
 bool connected(zhandle_t *zh);
 /* The server that the client is connected to, as HOST:PORT. */
 const char *server_of(zhandle_t *zh);
-/* The address at this place of the connection string, or the last one for -1. */
+/* The address at this place of the connection string. */
 const char *server_at(int place);
 int server_count(void);
 

@@ -172,10 +172,19 @@ func writeUntil(conn *zk.Conn, root string, acknowledged *int32, stop <-chan str
 	}
 }
 
+// The reader is on a follower, if there is one: a leader of Apache ZooKeeper's answers the sync of
+// its own clients without waiting for what it has committed and not yet applied.
 func syncRead(w *world) {
 	w.rooted()
-	writer := w.clientOf(w.servers[:1], sessionTime)
-	reader := w.clientOf(w.servers[len(w.servers)-1:], sessionTime)
+	leader := w.ask("leader")[0]
+	follower := leader
+	for _, server := range w.servers {
+		if server != leader {
+			follower = server
+		}
+	}
+	writer := w.clientOf([]string{leader}, sessionTime)
+	reader := w.clientOf([]string{follower}, sessionTime)
 	_, err := reader.Sync(w.root)
 	must(err)
 	rounds := 200

@@ -133,10 +133,14 @@ pub async fn leader_killed(world: &World) -> Outcome {
     Ok(())
 }
 
+/// The reader is on a follower, if there is one: a leader of Apache ZooKeeper's answers the sync of
+/// its own clients without waiting for what it has committed and not yet applied.
 pub async fn sync_read(world: &World) -> Outcome {
     drop(world.rooted().await?);
-    let writer = connect(&world.servers[0], SESSION_TIME).await?;
-    let reader = connect(&world.servers[world.servers.len() - 1], SESSION_TIME).await?;
+    let leader = world.ask("leader").await?.concat();
+    let follower = world.servers.iter().find(|server| **server != leader).unwrap_or(&leader);
+    let writer = connect(&leader, SESSION_TIME).await?;
+    let reader = connect(follower, SESSION_TIME).await?;
     for round in 1..=if world.quick { 50 } else { 200 } {
         let text = round.to_string();
         let set = writer.set_data(&world.root, text.as_bytes(), None).await?;
