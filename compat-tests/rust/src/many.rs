@@ -1,7 +1,7 @@
 //! Scenarios of large values and of many znodes at a time.
 
-use crate::world::{EPHEMERAL, OPEN, Outcome, World, check, equal, eventually};
-use zookeeper_client::{Client, CreateOptions, Error};
+use crate::world::{EPHEMERAL, OPEN, Outcome, World, check, equal, eventually, is_lost};
+use zookeeper_client::{Client, CreateOptions};
 
 /// A request with more bytes than this is refused: the default of `jute.maxbuffer`.
 const MAX_REQUEST: usize = 0xfffff;
@@ -18,10 +18,8 @@ pub async fn large_values(world: &World) -> Outcome {
         equal(usize::try_from(stat.data_length)?, size)?;
     }
     let session = client.session_id();
-    // The client passes on what the socket says, if the server's end of it comes as a reset.
     let refusal = client.set_data(&world.root, &vec![0; largest + 1], None).await;
-    let lost = matches!(refusal, Err(Error::ConnectionLoss | Error::Custom(_)));
-    check(lost, format!("{refusal:?}"))?;
+    check(refusal.as_ref().is_err_and(is_lost), format!("{refusal:?}"))?;
     let mut version = None;
     eventually("reading after a refused request", async || {
         version = client.check_stat(&world.root).await.ok().flatten().map(|stat| stat.version);

@@ -2,7 +2,7 @@
 
 use crate::watches::{fires, next};
 use crate::world::{EPHEMERAL, Failure, OPEN, Outcome, SESSION_TIME, WAIT_TIME, World, check};
-use crate::world::{connect, equal, eventually, exists, refused};
+use crate::world::{connect, equal, eventually, exists, is_lost, refused};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -37,7 +37,7 @@ pub async fn expiry(world: &World) -> Outcome {
 fn came_through<T>(attempt: Result<T, Error>) -> Outcome<bool> {
     match attempt {
         Ok(_) | Err(Error::NodeExists) => Ok(true),
-        Err(Error::ConnectionLoss) => Ok(false),
+        Err(error) if is_lost(&error) => Ok(false),
         Err(error) => Err(Failure::new(error)),
     }
 }

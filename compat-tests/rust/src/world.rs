@@ -67,6 +67,12 @@ pub fn refused<T, E: Into<Error>>(result: Result<T, E>, expected: Error) -> Outc
     }
 }
 
+/// Whether a request failed for want of a connection. The client passes on what the socket says, if
+/// the server's end of it comes as a reset.
+pub fn is_lost(error: &Error) -> bool {
+    matches!(error, Error::ConnectionLoss | Error::Custom(_))
+}
+
 /// Waits until the condition holds: the order of events is the server's, the delay is not.
 pub async fn eventually(
     what: impl Display,
