@@ -179,15 +179,20 @@ impl Leader {
         }
     }
 
+    /// Tells of what is decided. A sync is answered right behind the transaction that it waited
+    /// for: a learner that hears of a later one first loses the write that stands behind the sync
+    /// (ZK: `Leader.tryToCommit`).
     fn announce(&mut self, decided: Zxid, core: &mut Core, out: &mut Vec<Output>) {
-        self.tell_decided(core.journal.committed(), decided, core, out);
-        core.journal.commit(decided);
         while let Some((zxid, link)) = self.syncs.front().copied()
             && zxid <= decided
         {
             self.syncs.pop_front();
+            self.tell_decided(core.journal.committed(), zxid, core, out);
+            core.journal.commit(zxid);
             send_sync(link, out);
         }
+        self.tell_decided(core.journal.committed(), decided, core, out);
+        core.journal.commit(decided);
     }
 
     /// How many transactions have to be decided before SYNCs are answered.

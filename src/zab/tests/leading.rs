@@ -88,3 +88,29 @@ fn a_sync_comes_behind_what_was_outstanding() {
     let sync = to_first.iter().rposition(|kind| *kind == packet::SYNC);
     assert!(sync > commit && commit.is_some(), "{to_first:?}");
 }
+
+/// A learner has a client's write behind its sync, and would not know it before the sync is
+/// answered.
+#[test]
+fn a_sync_comes_before_what_was_proposed_behind_it() {
+    let mut cluster = Cluster::new(3, 0).start_all();
+    cluster.run(1000);
+    let link = cluster.links.iter().find(|(_, link)| link.learner == id(1)).map(|(id, _)| *id);
+    let link = link.expect("server 1 follows");
+    cluster.stall(id(1));
+    cluster.stall(id(3));
+    cluster.propose(id(3), "a");
+    let mut out = Vec::new();
+    cluster.server(id(3)).peer.as_mut().expect("it is up").sync(link, &mut out);
+    cluster.carry_out(id(3), out);
+    cluster.propose(id(3), "b");
+    cluster.run(0);
+    // A disk that has stored both tells of the newer one.
+    cluster.server(id(3)).unsaved.drain(..1);
+    cluster.go_on(id(3));
+    cluster.run(0);
+    let to_first = cluster.seen.iter().filter(|(to, _)| *to == id(1)).map(|(_, kind)| *kind);
+    let order: Vec<i32> =
+        to_first.filter(|kind| [packet::COMMIT, packet::SYNC].contains(kind)).collect();
+    assert!(order.ends_with(&[packet::COMMIT, packet::SYNC, packet::COMMIT]), "{order:?}");
+}
