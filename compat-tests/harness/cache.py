@@ -67,6 +67,11 @@ def curator_jars() -> Path:
     return _maven_jars("curator", COMPAT / "lock" / "pom.xml")
 
 
+def clojure_jars() -> Path:
+    """The directory with Clojure."""
+    return _maven_jars("clojure", COMPAT / "clojure" / "pom.xml")
+
+
 def monitoring_jars() -> Path:
     """The directory with what makes Apache ZooKeeper answer over HTTP."""
     return _maven_jars("monitoring", COMPAT / "apache" / "monitoring.xml")

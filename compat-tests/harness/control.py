@@ -12,10 +12,10 @@ VARIABLE = "ZABRA_COMPAT_CONTROL"
 
 
 class Control:
-    """The port, for one server; open as long as the context lasts."""
+    """The port, for one target; open as long as the context lasts."""
 
-    def __init__(self, server):
-        self._server = server
+    def __init__(self, target):
+        self._target = target
         self._lock = threading.Lock()
         self._port = None
 
@@ -52,17 +52,15 @@ class Control:
                 return f"error {type(error).__name__}: {error}".replace("\n", " ")
 
     def _do(self, words: list[str]) -> str:
-        server = self._server
-        address = f"{server.host}:{server.port}"
         match words:
-            case ["leader"] | ["servers"]:
-                return f"ok {address}"
-            case ["kill" | "stop" as how, named] if named == address:
-                if server.running():
-                    server.end(kill=how == "kill")
+            case ["leader"]:
+                return f"ok {self._target.leader()}"
+            case ["servers"]:
+                return f"ok {' '.join(self._target.addresses())}"
+            case ["kill" | "stop" as how, address]:
+                self._target.end(address, kill=how == "kill")
                 return "ok"
             case ["restore"]:
-                if not server.running():
-                    server.start_again()
+                self._target.restore()
                 return "ok"
         return f"error no such question: {' '.join(words)}"

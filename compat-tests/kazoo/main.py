@@ -41,7 +41,7 @@ def run(name, function, address, quick) -> bool:
 def main() -> int:
     """The exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("address", metavar="HOST:PORT")
+    parser.add_argument("address", metavar="HOST:PORT[,HOST:PORT...]")
     parser.add_argument("--only", default="", metavar="TEXT")
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()

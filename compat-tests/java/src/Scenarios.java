@@ -17,11 +17,16 @@ public final class Scenarios {
         Check.that(ALL.put(name, scenario) == null, "two scenarios are called " + name);
     }
 
-    public static void main(String[] arguments) {
+    public static void main(String[] arguments) throws Exception {
+        if (arguments.length == 3 && arguments[0].equals(Killing.HOLD)) {
+            Killing.hold(arguments[1], arguments[2]);
+            return;
+        }
         Znodes.register();
         Transactions.register();
         Watches.register();
         Sessions.register();
+        Killing.register();
         int failed = 0;
         for (Map.Entry<String, Scenario> entry : ALL.entrySet()) {
             if (entry.getKey().contains(arguments[1])) {

@@ -17,13 +17,18 @@ final class World implements Closeable {
     static final int PATIENCE_SECONDS = 30;
     static final int SESSION_MS = 10_000;
 
+    /** All servers. */
+    final String servers;
+    /** The one that clients of this scenario see, unless it is about several. */
     final String server;
     final String root;
     final boolean quick;
     private final List<Closeable> open = new ArrayList<>();
 
-    World(String server, String name, boolean quick) throws Exception {
-        this.server = server;
+    World(String servers, String name, boolean quick) throws Exception {
+        this.servers = servers;
+        String[] all = servers.split(",");
+        this.server = all[Math.floorMod(name.hashCode(), all.length)];
         this.quick = quick;
         this.root = "/java-" + name + "-" + System.nanoTime();
         client(server).create(root, new byte[0], Ids.OPEN_ACL_UNSAFE, CreateMode.PERSISTENT);

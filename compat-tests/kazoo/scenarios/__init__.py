@@ -5,12 +5,14 @@ import socket
 import threading
 import time
 import uuid
+import zlib
 from contextlib import contextmanager
 
 from kazoo.client import KazooClient
 
 WAIT_SECONDS = 30
-MODULES = ["znodes", "access", "transactions", "watching", "sessions", "recipes", "contested", "large"]
+MODULES = ["znodes", "access", "transactions", "watching", "sessions", "recipes", "contested",
+           "large", "killing"]
 SUPER = "super:secret"
 
 _scenarios = []
@@ -51,16 +53,20 @@ def eventually(condition, what: str) -> None:
 class World:
     """What a scenario has: a server, an own path, and clients that are closed after it."""
 
-    def __init__(self, address: str, name: str, quick: bool):
-        self.address = address
+    def __init__(self, addresses: str, name: str, quick: bool):
+        self.addresses = addresses
+        # Clients of one scenario see the same server, unless it is about several.
+        servers = addresses.split(",")
+        self.address = servers[zlib.crc32(name.encode()) % len(servers)]
         self.quick = quick
         self.root = f"/kazoo-{name}-{uuid.uuid4().hex[:8]}"
         self._clients = []
         self._threads = []
 
-    def client(self, timeout: float = 10, start: bool = True, chroot: str = "", **options):
+    def client(self, timeout: float = 10, start: bool = True, chroot: str = "", hosts: str = "",
+               **options):
         """A new client, started unless said otherwise."""
-        client = KazooClient(hosts=self.address + chroot, timeout=timeout, **options)
+        client = KazooClient(hosts=(hosts or self.address) + chroot, timeout=timeout, **options)
         self._clients.append(client)
         if start:
             client.start(timeout=WAIT_SECONDS)
