@@ -266,10 +266,12 @@ final class Basics {
 
     private static void unicode(World w) throws Exception {
         CuratorFramework client = w.client();
-        List<String> names = new ArrayList<>(List.of("żółć", "日本語", "with space", "😀"));
+        List<String> names = new ArrayList<>(List.of("żółć", "日本語", "with space"));
         for (String name : names) {
-            client.create().forPath("/" + name, bytes(name));
-            Check.equal(new String(client.getData().forPath("/" + name), StandardCharsets.UTF_8), name);
+            // The client itself takes no paths beyond the basic plane.
+            String data = name + " 😀";
+            client.create().forPath("/" + name, bytes(data));
+            Check.equal(new String(client.getData().forPath("/" + name), StandardCharsets.UTF_8), data);
         }
         List<String> found = client.getChildren().forPath("/");
         Collections.sort(found);

@@ -183,10 +183,11 @@
     (check (= [] (children other "/")))))
 
 (defn unicode [world]
-  (let [zk (client world) names ["żółć" "日本語" "with space" "😀"]]
+  (let [zk (client world) names ["żółć" "日本語" "with space"]]
     (doseq [name names]
-      (create zk (str "/" name) name)
-      (check (= name (data-of zk (str "/" name)))))
+      ;; The Java client itself takes no paths beyond the basic plane.
+      (create zk (str "/" name) (str name " 😀"))
+      (check (= (str name " 😀") (data-of zk (str "/" name)))))
     (check (= (sort names) (children zk "/")))))
 
 (defn children-10000 [world]
