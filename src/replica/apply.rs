@@ -26,13 +26,15 @@ impl Replica {
         now: Now,
         out: &mut Vec<Effect>,
     ) {
+        // What is decided may come from behind a sync that waits for nothing more.
+        self.release_syncs(tree, watches, out);
         while let Some(zxid) = self.zab.commit_next() {
             let proposal = self.proposals.pop_front();
             let proposal = proposal.expect("what is decided was proposed here");
             assert_eq!(proposal.zxid, zxid, "transactions are applied in the order of their zxids");
             self.apply_one(tree, watches, proposal, now, out);
             self.applied = zxid;
-            // Before the next one is answered, which may come from behind a sync.
+            // And so may the next one.
             self.release_syncs(tree, watches, out);
         }
         self.applied = tree.applied_zxid();

@@ -179,19 +179,19 @@ impl Leader {
         }
     }
 
-    /// Tells of what is decided. A sync is answered right behind the transaction that it waited
-    /// for: a learner that hears of a later one first loses the write that stands behind the sync
-    /// (ZK: `Leader.tryToCommit`).
+    /// A SYNC is answered before what was proposed behind it is told of: a learner takes a decision
+    /// for the oldest request of a session, and that is the sync until it is answered.
     fn announce(&mut self, decided: Zxid, core: &mut Core, out: &mut Vec<Output>) {
+        let mut told = core.journal.committed();
         while let Some((zxid, link)) = self.syncs.front().copied()
             && zxid <= decided
         {
             self.syncs.pop_front();
-            self.tell_decided(core.journal.committed(), zxid, core, out);
-            core.journal.commit(zxid);
+            self.tell_decided(told, zxid, core, out);
+            told = told.max(zxid);
             send_sync(link, out);
         }
-        self.tell_decided(core.journal.committed(), decided, core, out);
+        self.tell_decided(told, decided, core, out);
         core.journal.commit(decided);
     }
 

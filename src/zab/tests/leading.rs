@@ -73,20 +73,22 @@ fn a_sync_comes_behind_what_was_outstanding() {
     let link = cluster.links.iter().find(|(_, link)| link.learner == id(1)).map(|(id, _)| *id);
     let link = link.expect("server 1 follows");
     cluster.stall(id(1));
-    cluster.stall(id(2));
+    cluster.stall(id(3));
     cluster.propose(id(3), "a");
     let mut out = Vec::new();
     cluster.server(id(3)).peer.as_mut().expect("it is up").sync(link, &mut out);
     cluster.carry_out(id(3), out);
+    cluster.propose(id(3), "b");
     cluster.run(0);
     assert!(!cluster.saw(id(1), packet::SYNC));
-    cluster.go_on(id(2));
+    // Its own disk has both at once.
+    cluster.go_on(id(3));
     cluster.run(0);
-    let to_first: Vec<i32> =
+    let mut to_first: Vec<i32> =
         cluster.seen.iter().filter(|(to, _)| *to == id(1)).map(|(_, kind)| *kind).collect();
-    let commit = to_first.iter().rposition(|kind| *kind == packet::COMMIT);
-    let sync = to_first.iter().rposition(|kind| *kind == packet::SYNC);
-    assert!(sync > commit && commit.is_some(), "{to_first:?}");
+    to_first.retain(|kind| [packet::COMMIT, packet::SYNC].contains(kind));
+    // And before what was proposed behind it.
+    assert!(to_first.ends_with(&[packet::COMMIT, packet::SYNC, packet::COMMIT]), "{to_first:?}");
 }
 
 /// A learner has a client's write behind its sync, and would not know it before the sync is

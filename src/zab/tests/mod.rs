@@ -339,7 +339,15 @@ impl Cluster {
     fn write(&mut self, me: ServerId) {
         let server = self.server(me);
         server.durable = server.log.len();
-        let done: Vec<_> = server.unsaved.drain(..).collect();
+        let mut done: Vec<_> = server.unsaved.drain(..).collect();
+        // What waited together is durable at once, and only the last of it is told.
+        done.dedup_by(|later, earlier| match (&*later, &*earlier) {
+            (Input::Persisted(last), Input::Persisted(_)) => {
+                *earlier = Input::Persisted(*last);
+                true
+            }
+            _ => false,
+        });
         self.mail.extend(done.into_iter().map(|done| (me, done)));
     }
 

@@ -77,7 +77,13 @@ impl World {
         let silence = self.now.saturating_sub(client.heard);
         match client.conn {
             None => self.connect(who),
-            Some(_) if silence > patience && client.waits_for_answer() => self.leave(who),
+            Some(conn) if silence > patience && client.waits_for_answer() => {
+                // When all is well and nothing more is asked, what was asked is answered.
+                let is_hushed = client.is_hushed && self.reaches_its_server(conn);
+                let client = &self.clients[who];
+                assert!(!is_hushed, "[progress] c{who} is not answered: {client:?}");
+                self.leave(who);
+            }
             Some(_) if self.random.one_in(300) && !self.is_calm => {
                 self.coverage.note("left its server");
                 self.leave(who);
@@ -106,6 +112,14 @@ impl World {
             }
             Some(_) => {}
         }
+    }
+
+    /// Whether a connection is one at both of its ends.
+    fn reaches_its_server(&self, id: ConnId) -> bool {
+        let Some(conn) = self.conns.get(&id) else { return false };
+        let server = &self.servers[conn.server];
+        let knows = server.running.as_ref().is_some_and(|running| running.conns.contains(&id));
+        knows && server.life == conn.life && !conn.is_cut && !conn.is_closed_at_server
     }
 
     fn ping_after(&mut self, who: usize, silence: Time) {

@@ -5,14 +5,14 @@ use super::super::plan::MS;
 use super::super::queue::Event;
 use super::super::world::World;
 use super::run::NEVER;
-use super::{Running, TREE};
+use super::{Running, Server, TREE};
 use std::collections::{BTreeMap, BTreeSet};
 use zabra::prep::PrepOptions;
 use zabra::replica::{
     Kept, LocalSessions, ReaperOptions, Recovered, Recovery, Replica, ReplicaOptions,
 };
 use zabra::store::{Item, MemoryStore, Store};
-use zabra::types::{ExtendedTypes, Zxid};
+use zabra::types::{ExtendedTypes, Now, Zxid};
 use zabra::watch::Watches;
 use zabra::zab::Epochs;
 
@@ -40,6 +40,16 @@ impl World {
         }
     }
 
+    /// When a server is started by its own clock, which may have been set back: never to the very
+    /// millisecond of an earlier start, as that would give its sessions the same ids again.
+    fn boot_time(&mut self, server: usize) -> Now {
+        let Server { clock, starts, .. } = &mut self.servers[server];
+        while !starts.insert(clock.now(self.now).wall) {
+            clock.wall_ahead_ms += 1;
+        }
+        clock.now(self.now)
+    }
+
     /// Starts a server from what its disk holds.
     pub(crate) fn start(&mut self, server: usize) {
         assert!(!self.servers[server].is_up(), "it is dead");
@@ -49,7 +59,7 @@ impl World {
         let recovered = recovery.finish().expect("what was stored is whole");
         self.checks.restarted(server, &found);
         self.servers[server].life += 1;
-        let now = self.servers[server].clock.now(self.now);
+        let now = self.boot_time(server);
         let options = self.replica_options(server);
         let meta = found.loaded.meta;
         let epochs = Epochs { accepted: meta.accepted_epoch, current: meta.current_epoch };

@@ -26,6 +26,8 @@ pub(crate) struct Server {
     pub(crate) index: usize,
     pub(crate) life: u64,
     pub(crate) clock: Clock,
+    /// Wall times at which it was started, which its sessions' ids are made of.
+    pub(crate) starts: BTreeSet<i64>,
     /// Nothing of it runs before this moment.
     pub(crate) paused_until: Time,
     /// What waits until then, in its order.
@@ -66,6 +68,7 @@ impl Server {
             index,
             life: 0,
             clock,
+            starts: BTreeSet::new(),
             paused_until: 0,
             deferred: VecDeque::new(),
             store: MemoryStore::new(),

@@ -124,6 +124,22 @@ fn a_sync_waits_for_what_was_decided_before_it() {
 }
 
 #[test]
+fn what_is_written_behind_a_sync_is_answered_though_both_are_done_at_once() {
+    let mut cluster = Cluster::new(3);
+    let at = cluster.follower();
+    let (conn, _) = cluster.open(at);
+    cluster.busy = Some(at);
+    cluster.sync(at, conn, 1);
+    cluster.create(at, conn, 2, "/a", 0);
+    cluster.exists(at, conn, 3, "/a", false);
+    cluster.deliver();
+    assert_eq!(cluster.seen(conn), []);
+    cluster.busy = None;
+    cluster.apply(at);
+    assert_eq!(cluster.outcomes(conn), [(1, 0), (2, 0), (3, 0)]);
+}
+
+#[test]
 fn syncs_of_many_and_of_the_gone_are_told_apart() {
     let mut cluster = Cluster::new(3);
     let at = cluster.follower();
