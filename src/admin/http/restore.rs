@@ -35,6 +35,13 @@ enum Failed {
 /// Takes in a snapshot file of ZooKeeper's. Nothing changes until all of it is checked and stored;
 /// then the server begins anew with it.
 pub(super) async fn restore(admin: &Arc<Admin>, body: Incoming) -> Answer {
+    // Whoever sends it may go before it is answered; what has begun is done to its end all the same.
+    let done = tokio::spawn(restore_to_the_end(Arc::clone(admin), body)).await;
+    done.unwrap_or_else(|_| refusal(StatusCode::INTERNAL_SERVER_ERROR, "the server is stopping"))
+}
+
+async fn restore_to_the_end(admin: Arc<Admin>, body: Incoming) -> Answer {
+    let admin = &admin;
     let (shared, images) = (&admin.shared, &admin.shared.stats.images);
     if !shared.config.admin.restore {
         return answer(StatusCode::SERVICE_UNAVAILABLE, COMMAND);
