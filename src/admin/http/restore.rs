@@ -35,7 +35,7 @@ enum Failed {
 /// Takes in a snapshot file of ZooKeeper's. Nothing changes until all of it is checked and stored;
 /// then the server begins anew with it.
 pub(super) async fn restore(admin: &Arc<Admin>, body: Incoming) -> Answer {
-    // Whoever sends it may go before it is answered; what has begun is done to its end all the same.
+    // Whoever sends it may go before it is answered; what has begun is done to its end.
     let done = tokio::spawn(restore_to_the_end(Arc::clone(admin), body)).await;
     done.unwrap_or_else(|_| refusal(StatusCode::INTERNAL_SERVER_ERROR, "the server is stopping"))
 }
