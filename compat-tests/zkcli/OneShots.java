@@ -32,8 +32,8 @@ public final class OneShots {
         // The commands keep the streams that they find first, so these stay for all of them.
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         ByteArrayOutputStream err = new ByteArrayOutputStream();
-        System.setOut(new PrintStream(out, true, "UTF-8"));
-        System.setErr(new PrintStream(err, true, "UTF-8"));
+        System.setOut(new PrintStream(new WholeLines(out), true, "UTF-8"));
+        System.setErr(new PrintStream(new WholeLines(err), true, "UTF-8"));
         BufferedReader input =
             new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         String line;
@@ -41,6 +41,9 @@ public final class OneShots {
             List<String> words = new ArrayList<>(Arrays.asList("-server", args[0]));
             words.addAll(Arrays.asList(line.split("\t", -1)));
             int code = run(words.toArray(new String[0]));
+            // The last line may have no end.
+            System.out.println();
+            System.err.println();
             print(report, "out ", out);
             print(report, "err ", err);
             report.println("exit " + code);
@@ -64,10 +67,13 @@ public final class OneShots {
     }
 
     private static void print(PrintStream report, String mark, ByteArrayOutputStream output) {
-        String text = new String(output.toByteArray(), StandardCharsets.UTF_8);
+        String text;
+        synchronized (output) {
+            text = new String(output.toByteArray(), StandardCharsets.UTF_8);
+            output.reset();
+        }
         for (String line : text.split("\n")) {
             report.println(mark + line);
         }
-        output.reset();
     }
 }

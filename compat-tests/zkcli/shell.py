@@ -90,7 +90,7 @@ def compare(address: str, classes: str, only: str) -> bool:
         comparison.report(f"shell {line}", wanted, got, line)
     for script in sorted((HERE / "sessions").glob("*.txt")):
         wanted, got = (session(program, address, script.read_text())
-                       for program in (zkcli_session, shell_session))
+                       for program in (zkcli_session(address, classes), shell_session(address)))
         comparison.report(f"shell session {script.stem}", wanted, got, f"session {script.stem}")
     comparison.report_unused()
     return comparison.failed == 0
@@ -131,13 +131,13 @@ def shell_commands(address: str, lines: list[str]):
                      str(process.returncode), root)
 
 
-def session(program, address: str, script: str) -> Result:
+def session(program: list[str], address: str, script: str) -> Result:
     """What a program prints when it reads a script. Events may come at any time, so they are
     compared among themselves."""
     root = new_root()
     text = script.replace("SERVER@", f"{address}{root}").replace("SERVER", address)
     process = subprocess.run(
-        program(address), input=text.replace("@", root), capture_output=True, encoding="utf-8",
+        program, input=text.replace("@", root), capture_output=True, encoding="utf-8",
         timeout=SECONDS, check=False)
     errors = [line for line in process.stderr.splitlines() if not re.match("SLF4J|[0-9:,. -]*.*"
               r"\[(main|myid)", line)]
@@ -146,10 +146,10 @@ def session(program, address: str, script: str) -> Result:
     return result(lines, errors, str(process.returncode), root, events)
 
 
-def zkcli_session(address: str) -> list[str]:
+def zkcli_session(address: str, classes: str) -> list[str]:
     """How zkCli is started to read lines."""
     return ["java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-            "-cp", f"{cache.apache_jars()}/*", "org.apache.zookeeper.ZooKeeperMain",
+            "-Dfile.encoding=UTF-8", "-cp", f"{classes}:{cache.apache_jars()}/*", "Session",
             "-server", address]
 
 
