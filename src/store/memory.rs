@@ -67,6 +67,11 @@ impl MemoryStore {
         self.disk().operations_left = Some(operations);
     }
 
+    /// Takes [`Self::fail_after`] back. What has failed already stays so until a crash.
+    pub fn fail_never(&self) {
+        self.disk().operations_left = None;
+    }
+
     /// How many writes to the log and checkpoints a crash could lose now.
     #[must_use]
     pub fn unsynced(&self) -> (usize, usize) {

@@ -180,9 +180,7 @@ impl World {
             self.queue.push(it.paused_until, Event::Resume(server));
             return;
         }
-        if self.plan.oracle {
-            self.checks.step_down.resumed(server);
-        }
+        self.checks.step_down.resumed(server);
         for event in std::mem::take(&mut it.deferred) {
             self.dispatch(event);
         }
@@ -193,9 +191,12 @@ impl World {
         self.trace.note(|| format!("{} from now on all is calm", self.now));
         self.is_calm = true;
         self.heal_all();
+        self.break_silent_links();
         for server in 0..self.servers.len() {
             self.servers[server].paused_until = 0;
+            self.resume(server);
             self.servers[server].disk.slowness = 1;
+            self.servers[server].store.fail_never();
             if !self.servers[server].is_up() {
                 self.after(MS, Event::Restart(server));
             }

@@ -15,7 +15,7 @@ impl StepDown {
         Self { since: vec![None; plan.servers()], limit: ticks * plan.tick_ms * MS }
     }
 
-    /// A server stood still until now, and has to ask the oracle whether it still leads.
+    /// A server stood still until now: it could not know that it was cut off.
     pub(crate) fn resumed(&mut self, server: usize) {
         self.since[server] = None;
     }

@@ -303,6 +303,15 @@ impl World {
         }
     }
 
+    /// Whoever waits for a link that has gone silent hears that it is gone.
+    pub(crate) fn break_silent_links(&mut self) {
+        let is_silent = |(number, link): (&usize, &Link)| link.is_silent.then_some(*number);
+        let silent: Vec<_> = self.net.links.iter().filter_map(is_silent).collect();
+        for number in silent {
+            self.break_link(number);
+        }
+    }
+
     /// A server has died: the others hear of it, or nothing at all.
     pub(crate) fn forget_links(&mut self, server: usize, links: BTreeMap<LinkId, usize>) {
         for number in links.into_values() {
