@@ -291,7 +291,8 @@ impl World {
     }
 
     fn unstall_side(&mut self, number: usize, to: Side) {
-        let Some(link) = self.net.links.get(&number) else { return };
+        let Some(link) = self.net.links.get_mut(&number) else { return };
+        link.ends[to].last_arrival = self.now;
         for _ in 0..link.ends[to].coming.len() {
             self.queue.push(self.now, Event::Arrive { link: number, to });
         }
