@@ -2,9 +2,11 @@
 
 #![cfg(feature = "server")]
 
+mod ensemble_support;
 mod server_support;
 
 use bytes::Bytes;
+use ensemble_support::Ensemble;
 use serde_json::Value;
 use server_support::{PATIENCE, Server, server_command, zabra};
 use std::io::{Read, Write};
@@ -15,22 +17,26 @@ use tempfile::tempdir;
 use zabra::client::{Client, CreateMode, DataStat, Options};
 use zabra::types::{Acl, Id, perms};
 
-const CREDENTIALS: &str = "digest super:secret";
+const CREDENTIALS: &str = "digest super:test";
 const SUPER: &str = "DigestAuthenticationProvider.superDigest=super:D/InIHSb7yEEbrWz8b9l71RjZJU=";
 
-/// A server, and the port of its AdminServer, which stays when it begins anew.
+/// A server, and its AdminServer, whose port stays when it begins anew.
 struct Restored {
     server: Server,
-    admin: u16,
+    admin: Admin,
+}
+
+/// An AdminServer of this machine, and who asks it.
+struct Admin {
+    port: u16,
+    credentials: &'static str,
 }
 
 /// Starts one. Another program may take its port first; then another one is tried.
 fn start(data: &Path, settings: &[&str]) -> Restored {
     for _ in 0..10 {
-        let probe = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-        let admin = probe.local_addr().expect("its address").port();
-        drop(probe);
-        let port = format!("admin.serverPort={admin}");
+        let admin = Admin::somewhere();
+        let port = format!("admin.serverPort={}", admin.port);
         let own = ["admin.serverAddress=127.0.0.1", SUPER, &port];
         let settings: Vec<_> = own.iter().chain(settings).copied().collect();
         if let Ok(server) = Server::run(server_command(data, &settings)) {
@@ -45,16 +51,41 @@ impl Restored {
         self.server.client().await
     }
 
-    /// Status and body of the answer to a request, of whose body `announced` bytes are to come.
-    fn ask(&self, method: &str, path: &str, body: &[u8], announced: usize) -> (u16, Vec<u8>) {
-        let mut socket = TcpStream::connect(("127.0.0.1", self.admin)).expect("a connection");
+    /// Waits until a znode is there.
+    async fn awaits(&self, path: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.client().await.get(path).await.is_err() {
+            assert!(Instant::now() < deadline, "the tree does not come");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+impl Admin {
+    /// On a port that is free.
+    fn somewhere() -> Self {
+        let probe = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let port = probe.local_addr().expect("its address").port();
+        Self { port, credentials: CREDENTIALS }
+    }
+
+    /// A connection on which a request was sent, of whose body `announced` bytes are to come.
+    fn send(&self, method: &str, path: &str, body: &[u8], announced: usize) -> TcpStream {
+        let credentials = self.credentials;
+        let mut socket = TcpStream::connect(("127.0.0.1", self.port)).expect("a connection");
         socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         let head = format!(
-            "{method} /commands/{path} HTTP/1.1\r\nHost: a\r\nAuthorization: {CREDENTIALS}\r\n\
+            "{method} /commands/{path} HTTP/1.1\r\nHost: a\r\nAuthorization: {credentials}\r\n\
              Content-Length: {announced}\r\nConnection: close\r\n\r\n"
         );
         socket.write_all(head.as_bytes()).expect("a request");
         socket.write_all(body).expect("a body");
+        socket
+    }
+
+    /// Status and body of the answer to a request, of whose body `announced` bytes are to come.
+    fn ask(&self, method: &str, path: &str, body: &[u8], announced: usize) -> (u16, Vec<u8>) {
+        let mut socket = self.send(method, path, body, announced);
         if announced > body.len() {
             socket.shutdown(std::net::Shutdown::Write).expect("an end");
         }
@@ -109,13 +140,13 @@ async fn a_snapshot_takes_the_place_of_what_is_served() {
     let client = from.client().await;
     fill(&client).await;
     let session = client.session().expect("a session");
-    let snapshot = from.snapshot();
+    let snapshot = from.admin.snapshot();
     let expected = seen(&client).await;
 
     let to = start(dirs[1].path(), &[]);
     let other = to.client().await;
     other.create("/after", Bytes::new(), CreateMode::Persistent).await.expect("created");
-    let (status, answer) = to.restore(&snapshot);
+    let (status, answer) = to.admin.restore(&snapshot);
     assert_eq!(
         (status, &answer["command"], &answer["error"]),
         (200, &"restore".into(), &Value::Null)
@@ -146,22 +177,68 @@ async fn the_server_begins_anew_by_itself() {
     let dirs = [(); 2].map(|()| tempdir().expect("a directory"));
     let from = start(dirs[0].path(), &[]);
     fill(&from.client().await).await;
-    let snapshot = from.snapshot();
-    let to = start(dirs[1].path(), &["admin.rateLimiterIntervalInMS=1"]);
+    let snapshot = from.admin.snapshot();
+    let log = format!("dataLogDir={}", dirs[1].path().join("log").display());
+    let to = start(&dirs[1].path().join("data"), &["admin.rateLimiterIntervalInMS=1", &log]);
     for _ in 0..2 {
-        assert_eq!(to.restore(&snapshot).0, 200);
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let client = to.client().await;
-            if client.get("/a/b").await.is_ok() {
-                break;
-            }
-            assert!(Instant::now() < deadline, "the tree does not come");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        assert_eq!(to.admin.restore(&snapshot).0, 200);
+        to.awaits("/a/b").await;
     }
     let ended = to.server.terminate();
     assert!(ended.status.success(), "{}", ended.log);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asked_need_not_wait_for_it() {
+    let dirs = [(); 2].map(|()| tempdir().expect("a directory"));
+    let from = start(dirs[0].path(), &[]);
+    fill(&from.client().await).await;
+    let snapshot = from.admin.snapshot();
+    let to = start(dirs[1].path(), &[]);
+    drop(to.admin.send("POST", "restore", &snapshot, snapshot.len()));
+    to.awaits("/a/b").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn not_everybody_may_restore() {
+    let dirs = [(); 2].map(|()| tempdir().expect("a directory"));
+    let from = start(dirs[0].path(), &[]);
+    fill(&from.client().await).await;
+    let snapshot = from.admin.snapshot();
+    let mut to = start(dirs[1].path(), &["admin.rateLimiterIntervalInMS=1"]);
+    // Whoever may do everything with the root may restore.
+    let id = Id { scheme: "world".into(), id: "anyone".into() };
+    let acl = [Acl { perms: perms::ALL & !perms::ADMIN, id }];
+    to.client().await.set_acl("/", &acl, None).await.expect("set");
+    for (credentials, status) in [("digest super:wrong", 403), ("nonsense", 401)] {
+        to.admin.credentials = credentials;
+        assert_eq!(
+            to.admin.ask("POST", "restore", &snapshot, snapshot.len()).0,
+            status,
+            "{credentials}"
+        );
+    }
+    assert!(to.client().await.get("/a/b").await.is_err(), "it was restored");
+    to.admin.credentials = CREDENTIALS;
+    assert_eq!(to.admin.restore(&snapshot).0, 200);
+}
+
+#[test]
+fn a_member_of_an_ensemble_says_how_to_restore() {
+    let mut ensemble = Ensemble::new(3, SUPER);
+    let admin = Admin::somewhere();
+    for id in [1, 2] {
+        let mut command = ensemble.command(id);
+        if id == 1 {
+            let port = format!("admin.serverPort={}", admin.port);
+            command.args(["-D", "admin.serverAddress=127.0.0.1", "-D", &port]);
+        }
+        ensemble.run_by(id, command);
+    }
+    ensemble.serving(1);
+    let (status, answer) = admin.restore(b"anything");
+    assert_eq!(status, 409, "{answer}");
+    assert!(answer["error"].as_str().is_some_and(|why| why.contains("zabra import")), "{answer}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -170,7 +247,7 @@ async fn what_cannot_be_used_changes_nothing() {
     let server = start(data.path(), &["admin.rateLimiterIntervalInMS=1"]);
     let client = server.client().await;
     fill(&client).await;
-    let (expected, snapshot) = (seen(&client).await, server.snapshot());
+    let (expected, snapshot) = (seen(&client).await, server.admin.snapshot());
     let mut damaged = snapshot.clone();
     let middle = damaged.len() / 2;
     damaged[middle] ^= 1;
@@ -184,13 +261,13 @@ async fn what_cannot_be_used_changes_nothing() {
     ] {
         // The shortest time between two.
         std::thread::sleep(Duration::from_millis(5));
-        let (status, answer) = server.restore(sent);
+        let (status, answer) = server.admin.restore(sent);
         assert_eq!(status, 500, "{what}: {answer}");
         let error = answer["error"].as_str().expect("why");
         assert!(error.contains(told), "{what}: {error}");
     }
     std::thread::sleep(Duration::from_millis(5));
-    server.ask("POST", "restore", &snapshot[..100], snapshot.len());
+    server.admin.ask("POST", "restore", &snapshot[..100], snapshot.len());
     assert_eq!(seen(&client).await, expected);
     let deadline = Instant::now() + PATIENCE;
     while data.path().join("zabra-restore").exists() {
@@ -206,7 +283,7 @@ async fn a_snapshot_is_imported_by_hand() {
     let client = from.client().await;
     fill(&client).await;
     let (backup, to) = (dir.path().join("backup"), dir.path().join("to"));
-    std::fs::write(&backup, from.snapshot()).expect("a file");
+    std::fs::write(&backup, from.admin.snapshot()).expect("a file");
     let expected = seen(&client).await;
     let import =
         || zabra(["import".as_ref(), backup.as_os_str(), "--into".as_ref(), to.as_os_str()]);
@@ -225,8 +302,8 @@ async fn a_snapshot_is_imported_by_hand() {
 fn restores_are_bounded_and_can_be_forbidden() {
     let dirs = [(); 2].map(|()| tempdir().expect("a directory"));
     let server = start(dirs[0].path(), &[]);
-    assert_eq!(server.restore(b"nonsense").0, 500);
-    assert_eq!(server.restore(b"nonsense").0, 429);
+    assert_eq!(server.admin.restore(b"nonsense").0, 500);
+    assert_eq!(server.admin.restore(b"nonsense").0, 429);
     let server = start(dirs[1].path(), &["admin.restore.enabled=false"]);
-    assert_eq!(server.restore(b"nonsense").0, 503);
+    assert_eq!(server.admin.restore(b"nonsense").0, 503);
 }

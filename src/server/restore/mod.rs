@@ -49,6 +49,9 @@ pub(crate) enum RestoreError {
     /// The databases.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// An earlier one is complete, and not served yet.
+    #[error("another tree is prepared, and the server is about to begin anew with it")]
+    Prepared,
 }
 
 /// The places that a restore takes.
@@ -71,10 +74,14 @@ impl Restore {
     /// The file that a snapshot is uploaded to, empty.
     ///
     /// # Errors
-    /// It cannot be made.
+    /// It cannot be made, or what was uploaded before is what the next start serves.
     pub(crate) fn begin(&self) -> Result<File, RestoreError> {
-        self.clear()?;
         let (staging, _) = self.staging();
+        let marked = staging.join(READY);
+        if in_place(&marked, || marked.try_exists())? {
+            return Err(RestoreError::Prepared);
+        }
+        self.clear()?;
         in_place(&staging, || fs::create_dir(&staging))?;
         let path = self.upload();
         in_place(&path, || File::create(&path))
@@ -121,12 +128,18 @@ impl Restore {
         Ok(imported)
     }
 
-    /// Removes what is there of a restore that does not count.
+    /// Removes what is there of a restore, so that it does not count.
     ///
     /// # Errors
     /// It cannot be removed.
-    pub(crate) fn clear(&self) -> Result<(), RestoreError> {
+    fn clear(&self) -> Result<(), RestoreError> {
         let (data, log) = self.staging();
+        // The first to go, durably: with it, one half would still be changed over to.
+        let marked = data.join(READY);
+        in_place(&marked, || match fs::remove_file(&marked) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            removed => removed.and_then(|()| sync(&data)),
+        })?;
         for dir in [&log, &data] {
             in_place(dir, || match fs::remove_dir_all(dir) {
                 Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
@@ -158,10 +171,6 @@ impl Restore {
         let before = RocksStore::directories(&kept.0, &kept.1);
         exchange(&current.0, &staged.0, &before.0)?;
         exchange(&current.1, &staged.1, &before.1)?;
-        in_place(&marked, || {
-            fs::remove_file(&marked)?;
-            sync(&data)
-        })?;
         self.clear()?;
         Ok(Some(kept.0))
     }

@@ -103,6 +103,31 @@ fn a_change_that_was_interrupted_is_finished() {
 }
 
 #[test]
+fn what_is_half_removed_does_not_count() {
+    let place = Place::new();
+    place.stage();
+    place.mark();
+    // No directory, so that the removal ends before anything but the mark is gone.
+    let log = place.restore.log.join(STAGING);
+    fs::remove_dir_all(&log).expect("removed");
+    fs::write(&log, "").expect("a file");
+    place.restore.clear().expect_err("it ends there");
+    fs::remove_file(&log).expect("removed");
+    assert_eq!(place.change_over(), None);
+    assert_eq!(place.content(), OLD);
+}
+
+#[test]
+fn what_is_prepared_is_not_given_up_for_another() {
+    let place = Place::new();
+    place.stage();
+    place.mark();
+    assert!(matches!(place.restore.begin(), Err(RestoreError::Prepared)));
+    assert!(place.change_over().is_some());
+    assert_eq!(place.content(), NEW);
+}
+
+#[test]
 fn what_has_nothing_to_replace_takes_its_place() {
     let place = Place::new();
     place.stage();
