@@ -1,15 +1,13 @@
 //! A distribution of values that many threads add to without a lock.
 
 use super::stats::Summary;
+use histogram::AtomicHistogram;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Values below this have a bucket each; above it, each doubling has half as many buckets.
-const EXACT: u64 = 64;
-/// Buckets of one doubling: percentiles are at most 1/32 too large.
-const PER_DOUBLING: u64 = EXACT / 2;
-/// Values from here on share the last bucket.
-const LIMIT: u64 = 1 << 32;
-const BUCKETS: usize = bucket_of(LIMIT - 1) + 1;
+/// Percentiles are at most 1/32 too large, and exact below 64.
+const PRECISION: u8 = 5;
+/// Values from two to the power of this on count as the largest that is less.
+const RANGE: u8 = 32;
 
 /// Counts of values by size. Adding costs as much as adding to a `Spread`.
 #[derive(Debug)]
@@ -17,7 +15,7 @@ pub(crate) struct Histogram {
     sum: AtomicU64,
     least: AtomicU64,
     most: AtomicU64,
-    buckets: Box<[AtomicU64]>,
+    buckets: AtomicHistogram,
 }
 
 impl Default for Histogram {
@@ -26,7 +24,7 @@ impl Default for Histogram {
             sum: AtomicU64::new(0),
             least: AtomicU64::new(u64::MAX),
             most: AtomicU64::new(0),
-            buckets: std::iter::repeat_with(AtomicU64::default).take(BUCKETS).collect(),
+            buckets: AtomicHistogram::new(PRECISION, RANGE).expect("a valid shape"),
         }
     }
 }
@@ -71,7 +69,8 @@ impl Histogram {
 
     /// Adds a value that occurred several times.
     pub(crate) fn add_many(&self, value: u64, times: u64) {
-        self.buckets[bucket_of(value)].fetch_add(times, Relaxed);
+        let limited = value.min((1 << RANGE) - 1);
+        self.buckets.add(limited, times).expect("it is within the range");
         self.sum.fetch_add(value.saturating_mul(times), Relaxed);
         // The extremes hardly ever change: looking first spares a write to shared memory.
         if value < self.least.load(Relaxed) {
@@ -93,15 +92,13 @@ impl Histogram {
             sum: self.sum.load(Relaxed),
             least: self.least.load(Relaxed),
             most: self.most.load(Relaxed),
-            buckets: self.buckets.iter().map(|bucket| bucket.load(Relaxed)).collect(),
+            buckets: self.buckets.load(),
         }
     }
 
     /// Forgets everything.
     pub(crate) fn reset(&self) {
-        for bucket in &self.buckets {
-            bucket.store(0, Relaxed);
-        }
+        self.buckets.drain();
         self.sum.store(0, Relaxed);
         self.least.store(u64::MAX, Relaxed);
         self.most.store(0, Relaxed);
@@ -114,12 +111,12 @@ pub(crate) struct Counts {
     sum: u64,
     least: u64,
     most: u64,
-    buckets: Vec<u64>,
+    buckets: histogram::Histogram,
 }
 
 impl Default for Counts {
     fn default() -> Self {
-        Self { sum: 0, least: u64::MAX, most: 0, buckets: vec![0; BUCKETS] }
+        Histogram::default().counts()
     }
 }
 
@@ -129,14 +126,12 @@ impl Counts {
         self.sum = self.sum.saturating_add(other.sum);
         self.least = self.least.min(other.least);
         self.most = self.most.max(other.most);
-        for (bucket, other) in self.buckets.iter_mut().zip(&other.buckets) {
-            *bucket += other;
-        }
+        self.buckets = self.buckets.wrapping_add(&other.buckets).expect("one shape");
     }
 
     /// How many values there are.
     pub(crate) fn count(&self) -> u64 {
-        self.buckets.iter().sum()
+        self.buckets.iter().map(|bucket| bucket.count()).sum()
     }
 
     /// Their sum.
@@ -146,73 +141,30 @@ impl Counts {
 
     /// How many values are less than a power of two, from 64 on.
     pub(crate) fn below(&self, power: u64) -> u64 {
-        assert!(power >= EXACT && power.is_power_of_two(), "buckets end at powers of two");
-        self.buckets[..=bucket_of(power - 1)].iter().sum()
+        let below = self.buckets.iter().take_while(|bucket| bucket.end() < power);
+        below.map(|bucket| bucket.count()).sum()
     }
 
     /// Sum, extremes and percentiles.
     pub(crate) fn distribution(&self) -> Distribution {
-        let count = self.count();
-        if count == 0 {
-            return Distribution::default();
-        }
+        let mut buckets = SHARES.map(|_| None);
+        let found = self.buckets.quantile_buckets_into(&SHARES, &mut buckets);
+        found.expect("valid shares");
         let most = self.most;
-        let summary = Summary { count, sum: self.sum, least: self.least.min(most), most };
-        let [p50, p90, p95, p99, p999] = SHARES.map(|share| {
-            let rank = count.saturating_mul(share).div_ceil(1000);
-            largest_of(bucket_with(&self.buckets, rank)).min(most)
-        });
+        let [p50, p90, p95, p99, p999] =
+            buckets.map(|bucket| bucket.map_or(0, |bucket| bucket.end().min(most)));
+        let summary =
+            Summary { count: self.count(), sum: self.sum, least: self.least.min(most), most };
         Distribution { summary, percentiles: Percentiles { p50, p90, p95, p99, p999 } }
     }
 }
 
-/// The shares of the percentiles, in thousandths.
-const SHARES: [u64; 5] = [500, 900, 950, 990, 999];
-
-/// The bucket that holds the value of this rank, counted from 1.
-fn bucket_with(counts: &[u64], rank: u64) -> usize {
-    let mut seen = 0;
-    let found = counts.iter().position(|count| {
-        seen += count;
-        seen >= rank
-    });
-    found.unwrap_or(counts.len() - 1)
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "the number of a bucket is small")]
-const fn bucket_of(value: u64) -> usize {
-    let value = if value < LIMIT { value } else { LIMIT - 1 };
-    if value < EXACT {
-        return value as usize;
-    }
-    let shift = value.ilog2() - PER_DOUBLING.ilog2();
-    (PER_DOUBLING * shift as u64 + (value >> shift)) as usize
-}
-
-/// The largest value that belongs into a bucket.
-const fn largest_of(bucket: usize) -> u64 {
-    let bucket = bucket as u64;
-    if bucket < EXACT {
-        return bucket;
-    }
-    let shift = bucket / PER_DOUBLING - 1;
-    ((bucket % PER_DOUBLING + PER_DOUBLING + 1) << shift) - 1
-}
+/// The shares of the percentiles.
+const SHARES: [f64; 5] = [0.5, 0.9, 0.95, 0.99, 0.999];
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn buckets_follow_each_other_without_gaps() {
-        for bucket in 0..BUCKETS {
-            let largest = largest_of(bucket);
-            assert_eq!(bucket_of(largest), bucket);
-            assert_eq!(bucket_of(largest + 1), (bucket + 1).min(BUCKETS - 1));
-        }
-        assert_eq!(largest_of(BUCKETS - 1), LIMIT - 1);
-        assert_eq!(bucket_of(u64::MAX), BUCKETS - 1);
-    }
 
     #[test]
     fn percentiles_of_small_values_are_exact() {
@@ -243,6 +195,15 @@ mod tests {
         for (found, exact) in [p50, p90, p95, p99, p999].into_iter().zip(exact) {
             assert!((exact..=exact + exact / 32).contains(&found), "{found} for {exact}");
         }
+    }
+
+    #[test]
+    fn the_largest_values_are_kept() {
+        let histogram = Histogram::default();
+        histogram.add(u64::MAX);
+        let Distribution { summary, percentiles } = histogram.distribution();
+        assert_eq!((summary.count, summary.most), (1, u64::MAX));
+        assert_eq!(percentiles.p50, (1 << RANGE) - 1);
     }
 
     #[test]
