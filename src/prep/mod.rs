@@ -229,10 +229,10 @@ impl Prep {
         }
     }
 
-    /// ZooKeeper changes an ensemble's membership through the leader; a standalone server has
-    /// none to change.
+    /// A standalone server has no members to change; those of an ensemble cannot be changed here
+    /// yet, whatever is configured.
     fn reconfig(&self, context: &Context<'_>) -> Result<Txn, ErrorCode> {
-        if !self.options.reconfig_enabled {
+        if !self.options.reconfig_enabled || !self.options.standalone {
             return Err(ErrorCode::ReconfigDisabled);
         }
         self.check_session(context)?;

@@ -223,9 +223,13 @@ fn a_ttl_must_have_passed() {
 #[test]
 fn reconfig_is_refused() {
     let request = || Request::Reconfig(jute::client::ReconfigRequest::default());
-    expect(vec![(NOBODY, request(), SessionExpired), (ALICE, request(), Unimplemented)]);
-    let mut bench = Bench::new(PrepOptions { reconfig_enabled: false, ..options() });
-    assert_eq!(bench.prepare(NOBODY, &request()).body, refused(ReconfigDisabled));
+    expect(vec![(NOBODY, request(), ReconfigDisabled), (ALICE, request(), ReconfigDisabled)]);
+    let alone = PrepOptions { standalone: true, ..options() };
+    let mut bench = Bench::new(alone.clone());
+    assert_eq!(bench.prepare(NOBODY, &request()).body, refused(ErrorCode::UnknownSession));
+    assert_eq!(bench.prepare(ALICE, &request()).body, refused(Unimplemented));
+    let mut bench = Bench::new(PrepOptions { reconfig_enabled: false, ..alone });
+    assert_eq!(bench.prepare(ALICE, &request()).body, refused(ReconfigDisabled));
 }
 
 #[test]
