@@ -16,7 +16,7 @@ CARGO = $(CACHED) cargo
 ZABRA = $(CARGO_TARGET_DIR)/release/zabra
 
 .PHONY: help setup-build setup build install run test check lint core doc unit sim faults compat \
-	compat-quick image docker-test bench bench-compare fuzz clean
+	compat-quick software image docker-test bench bench-compare fuzz clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' Makefile | expand -t 20
@@ -77,13 +77,19 @@ faults: setup ## kill, pause, cut off and fill up real ensembles for SECONDS (60
 compat-quick: setup build # the part of the compatibility tests that `make test` runs
 	compat-tests/run --quick
 
-compat: setup build ## every client against one server, three, and a mixed ensemble; ensembles, volumes
+compat: setup build ## every client against one server, three, and a mixed ensemble; ensembles, volumes, software
 	compat-tests/run
 	compat-tests/run --target zabra-3
 	compat-tests/run --target mixed
 	compat-tests/ensemble/run
 	compat-tests/volume/run
 	compat-tests/monitoring/run
+	@$(MAKE) --no-print-directory software SECONDS=60
+
+software: build ## Kafka and Patroni on TARGET (zabra-3), under load for SECONDS (600) each; ONLY=kafka
+	@.ci/setup software
+	compat-tests/software/run --target $(or $(TARGET),zabra-3) --seconds $(SECONDS) \
+		$(if $(ONLY),--only $(ONLY))
 
 image: ## build the image `zabra`, from the sources
 	docker build -f docker/Dockerfile -t zabra .

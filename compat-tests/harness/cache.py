@@ -77,6 +77,11 @@ def monitoring_jars() -> Path:
     return _maven_jars("monitoring", COMPAT / "apache" / "monitoring.xml")
 
 
+def kafka_jars() -> Path:
+    """The directory with Kafka and its tools."""
+    return _maven_jars("kafka", COMPAT / "software" / "kafka.xml")
+
+
 def debian_jars() -> Path:
     """The directory with zookeeper.jar and zookeeper-jute.jar of Debian's ZooKeeper 3.8.0.
 

@@ -3,6 +3,8 @@
 A target can be asked who leads, have one of its servers killed, and be made whole again.
 """
 
+from pathlib import Path
+
 from harness.members import APACHE, ZABRA, Ensemble, Member
 from harness.profiles import Profile
 from harness.servers import Server
@@ -39,6 +41,10 @@ class Alone:
         """Starts what does not run, and waits until it serves."""
         if not self._server.running():
             self._server.start_again()
+
+    def logs(self) -> list[Path]:
+        """What the server has written."""
+        return [self._server.log]
 
     def complaints(self) -> list[str]:
         """What went wrong meanwhile: a server that ended by itself."""
@@ -86,6 +92,11 @@ class Together:
         self._ensemble.launch(*(member.number for member in self._ensemble
                                 if not member.running()))
         self._ensemble.wait_serving()
+
+    def logs(self) -> list[Path]:
+        """What the servers have written, in all their lives."""
+        return [log for member in self._ensemble
+                for log in sorted(member.directory.glob("log-*"))]
 
     def complaints(self) -> list[str]:
         """What went wrong since the last time: ends that nobody asked for, and lines of logs."""
