@@ -86,7 +86,7 @@ compat: setup build ## every client against one server, three, and a mixed ensem
 	compat-tests/monitoring/run
 	@$(MAKE) --no-print-directory software SECONDS=60
 
-software: build ## Kafka and Patroni on TARGET (zabra-3), under load for SECONDS (600) each; ONLY=kafka
+software: build ## Kafka, Patroni and HBase on TARGET (zabra-3), under load for SECONDS (600) each; ONLY=name
 	@.ci/setup software
 	compat-tests/software/run --target $(or $(TARGET),zabra-3) --seconds $(SECONDS) \
 		$(if $(ONLY),--only $(ONLY))

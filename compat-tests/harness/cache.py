@@ -82,6 +82,11 @@ def kafka_jars() -> Path:
     return _maven_jars("kafka", COMPAT / "software" / "kafka.xml")
 
 
+def hbase_jars() -> Path:
+    """The directory with HBase and its Hadoop."""
+    return _maven_jars("hbase", COMPAT / "software" / "hbase.xml", "-DincludeScope=runtime")
+
+
 def debian_jars() -> Path:
     """The directory with zookeeper.jar and zookeeper-jute.jar of Debian's ZooKeeper 3.8.0.
 
@@ -99,10 +104,10 @@ def debian_jars() -> Path:
     return installed(f"debian-{DEBIAN_PACKAGE.partition('=')[2]}", install)
 
 
-def _maven_jars(name: str, pom: Path) -> Path:
+def _maven_jars(name: str, pom: Path, *options: str) -> Path:
     def install(directory: Path) -> None:
         command = ["mvn", "-q", "-B", "-f", str(pom), "dependency:copy-dependencies",
-                   f"-DoutputDirectory={directory}"]
+                   f"-DoutputDirectory={directory}", *options]
         subprocess.run(command, check=True, stdout=sys.stderr, cwd=directory)
 
     return installed(f"{name}-{fingerprint(pom)}", install)

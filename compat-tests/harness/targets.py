@@ -60,7 +60,11 @@ class Together:
 
     def __enter__(self) -> "Together":
         self._ensemble.__enter__()
-        self._ensemble.start(leader=len(self._ensemble.members))
+        try:
+            self._ensemble.start(leader=len(self._ensemble.members))
+        except BaseException:
+            self._ensemble.__exit__()
+            raise
         return self
 
     def __exit__(self, *error) -> None:

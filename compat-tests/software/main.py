@@ -9,6 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import with_hbase  # noqa: E402
 import with_kafka  # noqa: E402
 import with_patroni  # noqa: E402
 from harness import cache  # noqa: E402
@@ -18,7 +19,7 @@ from harness.servers import Servers  # noqa: E402
 from harness.targets import KINDS, Alone, Together  # noqa: E402
 from world import Broken, World  # noqa: E402
 
-SOFTWARE = {"kafka": with_kafka.run, "patroni": with_patroni.run}
+SOFTWARE = {"kafka": with_kafka.run, "patroni": with_patroni.run, "hbase": with_hbase.run}
 # As in ZooKeeper's own zoo_sample.cfg.
 SAMPLE = Profile("sample", {
     "tickTime": "2000",
@@ -49,15 +50,10 @@ def interrupt(_signal, _frame) -> None:
     raise KeyboardInterrupt
 
 
-@contextlib.contextmanager
-def undisturbed_end():
-    """Whatever ends the block, no signal disturbs what is done behind it."""
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number in before:
-            signal.signal(number, signal.SIG_IGN)
+def heed_signals(heed: bool) -> None:
+    """Lets signals interrupt, or not while what was started is ended."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt if heed else signal.SIG_IGN)
 
 
 def start(stack: contextlib.ExitStack, name: str):
@@ -70,18 +66,18 @@ def start(stack: contextlib.ExitStack, name: str):
 def run_one(name: str, options: argparse.Namespace, tally: Tally) -> None:
     """Runs one software on servers of its own."""
     with contextlib.ExitStack() as stack:
-        stack.callback(signal.signal, signal.SIGINT, signal.default_int_handler)
-        target = start(stack, options.target)
-        world = World(name, target, tally, options.seconds)
+        stack.callback(heed_signals, True)
+        world = World(name, start(stack, options.target), tally, options.seconds)
         stack.callback(lambda: world.close(options.keep))
-        stack.enter_context(undisturbed_end())
         try:
-            SOFTWARE[name](world)
+            SOFTWARE[name](world, stack)
         except Broken:
             pass
         except BaseException:
             world.failed = True
             raise
+        finally:
+            heed_signals(False)
 
 
 def main() -> int:
@@ -95,7 +91,7 @@ def main() -> int:
         print(f"{cache.zabra_binary()} is missing: build it, or set ZABRA_BIN", file=sys.stderr)
         return 2
     PROFILES[SAMPLE.name] = SAMPLE
-    signal.signal(signal.SIGTERM, interrupt)
+    heed_signals(True)
     tally = Tally()
     for name in names:
         try:

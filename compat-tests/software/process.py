@@ -42,6 +42,7 @@ class Process:
         self.log = directory / f"{name}.log"
         # Ends that nobody asked for, as sentences.
         self.deaths = []
+        self.lives = 0
         self._words = words
         self._directory = directory
         self._environment = environment or {}
@@ -50,6 +51,7 @@ class Process:
     def start(self) -> None:
         """Starts it and does not wait. In a session of its own, it does not get our Ctrl-C."""
         assert not self.running(), f"{self.name} runs already"
+        self.lives += 1
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,

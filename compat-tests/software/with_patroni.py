@@ -28,6 +28,7 @@ USER = "postgres"
 # As in Patroni's sample.
 TTL = 30
 LOOP_WAIT = 10
+TICK_SECONDS = 2
 START_SECONDS = 180
 REPLICA_SECONDS = 120
 WRITE_SECONDS = 60
@@ -237,6 +238,8 @@ class Cluster:
 
     def __init__(self, world: World, stack: contextlib.ExitStack):
         self.world = world
+        # How often the leader was meant to change.
+        self.changes = 0
         programs = postgres_programs()
         self.members = {name: Member(world, name, programs) for name in MEMBERS}
         stack.callback(self._end)
@@ -260,6 +263,12 @@ class Cluster:
             return "", 0
         data, stat = self._zookeeper.retry(self._zookeeper.get, path)
         return data.decode(), stat.ephemeralOwner
+
+    def sessions(self) -> dict[str, int]:
+        """The sessions by which the members are registered."""
+        path = f"/service/{SCOPE}/members"
+        return {name: self._zookeeper.retry(self._zookeeper.get, f"{path}/{name}")[1].ephemeralOwner
+                for name in self.members}
 
     def control(self, *words: str) -> str:
         """Runs patronictl."""
@@ -296,20 +305,21 @@ class Cluster:
                     if row["Role"] == "Sync Standby")
 
 
-def fail_over(cluster: Cluster, writer: Writer) -> list[str]:
+def fail_over(cluster: Cluster, writer: Writer) -> str:
     """Kills the leader: another takes the lock when ZooKeeper has ended the session."""
     cluster.wait_whole()
     old, _ = cluster.lock()
     began = time.monotonic()
     cluster.members[old].kill()
+    cluster.changes += 1
     wait(lambda: cluster.lock()[0] not in ("", old), "another leader", TTL * 2)
     took = time.monotonic() - began
     if took > TTL + RACE_SECONDS:
         raise Trouble(f"the lock changed after {took:.1f} seconds, the ttl is {TTL}")
     writer.moves()
     new, _ = cluster.lock()
-    return [f"{new} after {old}: the lock after {took:.1f} s, rows after "
-            f"{writer.longest_wait(began):.1f} s"]
+    return (f"{new} after {old}: the lock after {took:.1f} s, rows after "
+            f"{writer.longest_wait(began):.1f} s")
 
 
 def rejoin(cluster: Cluster) -> None:
@@ -324,18 +334,19 @@ def rejoin(cluster: Cluster) -> None:
 
 
 def lose_leader(cluster: Cluster, writer: Writer) -> list[str]:
-    """Kills the leader of ZooKeeper: the leader of Patroni stays, and never stops taking rows."""
-    before = cluster.lock()
+    """Kills the leader of ZooKeeper: no member loses its session, the leader of Patroni stays and
+    never stops taking rows."""
+    before, sessions = cluster.lock(), cluster.sessions()
     timeline = cluster.wait_whole()[before[0]]["TL"]
     began = time.monotonic()
     fact = cluster.world.lose_leader()
-    cluster.world.until(0.5 + 0.1)
-    # Every member has come by ZooKeeper at least once since then.
-    time.sleep(max(0, began + 2 * LOOP_WAIT - time.monotonic()))
+    # A session that was not taken over has ended by then.
+    time.sleep(TTL + TICK_SECONDS)
     writer.moves()
-    after = cluster.lock()
-    if after != before:
+    if (after := cluster.lock()) != before:
         raise Trouble(f"the lock and its session were {before}, and now {after}")
+    if (now := cluster.sessions()) != sessions:
+        raise Trouble(f"the sessions were {sessions}, and now {now}")
     if (now := cluster.wait_whole()[before[0]]["TL"]) != timeline:
         raise Trouble(f"the timeline was {timeline}, and now {now}")
     longest = writer.longest_wait(began)
@@ -344,11 +355,12 @@ def lose_leader(cluster: Cluster, writer: Writer) -> list[str]:
     return [fact, f"the longest wait for a row {longest:.1f} s"]
 
 
-def switch_over(cluster: Cluster, writer: Writer) -> list[str]:
+def switch_over(cluster: Cluster, writer: Writer) -> str:
     """`patronictl switchover` to the synchronous standby."""
     old, _ = cluster.lock()
     new = cluster.standby()
     began = time.monotonic()
+    cluster.changes += 1
     cluster.control("switchover", SCOPE, "--leader", old, "--candidate", new, "--force")
     wait(lambda: cluster.lock()[0] == new, f"{new} to lead", TTL)
     took = time.monotonic() - began
@@ -356,8 +368,8 @@ def switch_over(cluster: Cluster, writer: Writer) -> list[str]:
     rows = cluster.wait_whole()
     if rows[new]["Role"] != "Leader":
         raise Trouble(f"patronictl shows {rows}")
-    return [f"{new} after {old}: the lock after {took:.1f} s, the longest wait for a row "
-            f"{writer.longest_wait(began):.1f} s"]
+    return (f"{new} after {old}: the lock after {took:.1f} s, the longest wait for a row "
+            f"{writer.longest_wait(began):.1f} s")
 
 
 def compare(cluster: Cluster, writer: Writer) -> str:
@@ -381,47 +393,54 @@ def compare(cluster: Cluster, writer: Writer) -> str:
     return f"{len(acknowledged)} rows acknowledged of {writer.sent} sent"
 
 
-def run(world: World) -> None:
-    """All of it."""
-    with contextlib.ExitStack() as stack:
-        with world.step("three members start"):
-            cluster = Cluster(world, stack)
-            for member in cluster.all():
-                member.patroni.start()
-            wait(lambda: len(cluster.list()) == len(MEMBERS), "all members", START_SECONDS, 1)
-            cluster.wait_whole()
-        watcher = Watcher(cluster.all())
-        watcher.start()
-        stack.callback(watcher.end)
-        writer = Writer(cluster.all())
-        world.begin_load()
-        writer.start()
-        with world.step("rows are written"):
-            writer.moves()
-        with world.step("the leader is killed and another takes over") as facts:
-            facts += fail_over(cluster, writer)
-        with world.step("the killed leader comes back as a replica"):
-            rejoin(cluster)
-        with world.step("the leader of ZooKeeper is killed") as facts:
-            world.until(0.5)
-            facts += lose_leader(cluster, writer)
-        with world.step("patronictl switchover") as facts:
-            facts += switch_over(cluster, writer)
-        with world.step("the killed server of ZooKeeper comes back"):
-            world.target.restore()
-            cluster.wait_whole()
-            writer.moves()
-        with world.step("every acknowledged row is on every member") as facts:
-            world.until(1)
-            facts.append(f"{compare(cluster, writer)} in {world.loaded():.0f} s")
-        with world.step("never two leaders, and all members live") as facts:
-            cluster.wait_whole()
-            watcher.end()
-            if watcher.double:
-                raise Trouble("two leaders at once:\n" + "\n".join(watcher.double[:20]))
-            if len(watcher.held) != 3:
-                raise Trouble(f"the leaders were {watcher.held}")
-            no_deaths([member.patroni for member in cluster.all()])
-            facts.append(f"asked {watcher.asked} times; the leaders were "
-                         f"{', '.join(watcher.held)}")
-        world.servers_are_well()
+def run(world: World, stack: contextlib.ExitStack) -> None:
+    """All of it; what it starts is ended by the stack."""
+    with world.step("three members start"):
+        cluster = Cluster(world, stack)
+        for member in cluster.all():
+            member.patroni.start()
+        wait(lambda: len(cluster.list()) == len(MEMBERS), "all members", START_SECONDS, 1)
+        cluster.wait_whole()
+    watcher = Watcher(cluster.all())
+    watcher.start()
+    stack.callback(watcher.end)
+    writer = Writer(cluster.all())
+    world.begin_load()
+    writer.start()
+    with world.step("rows are written"):
+        writer.moves()
+    with world.step("the leader is killed and another takes over") as facts:
+        facts.append(fail_over(cluster, writer))
+    with world.step("the killed leader comes back as a replica"):
+        rejoin(cluster)
+
+    def fail_over_and_back() -> str:
+        fact = fail_over(cluster, writer)
+        rejoin(cluster)
+        return fact
+    world.repeat("leaders are killed in turn", 0.5, 120, fail_over_and_back)
+    with world.step("the leader of ZooKeeper is killed") as facts:
+        world.until(0.5)
+        facts += lose_leader(cluster, writer)
+    with world.step("patronictl switchover") as facts:
+        facts.append(switch_over(cluster, writer))
+    with world.step("the killed server of ZooKeeper comes back"):
+        world.target.restore()
+        cluster.wait_whole()
+        writer.moves()
+    world.repeat("patronictl switchover, again and again", 1, 90,
+                 lambda: switch_over(cluster, writer))
+    with world.step("every acknowledged row is on every member") as facts:
+        world.until(1)
+        facts.append(f"{compare(cluster, writer)} in {world.loaded():.0f} s")
+    with world.step("never two leaders, and all members live") as facts:
+        cluster.wait_whole()
+        watcher.end()
+        if watcher.double:
+            raise Trouble("two leaders at once:\n" + "\n".join(watcher.double[:20]))
+        if len(watcher.held) != 1 + cluster.changes:
+            raise Trouble(f"the leaders were {watcher.held}")
+        no_deaths([member.patroni for member in cluster.all()])
+        facts.append(f"asked {watcher.asked} times; the leaders were "
+                     f"{', '.join(watcher.held)}")
+    world.servers_are_well()

@@ -56,9 +56,22 @@ class World:
         """For how long the load has run."""
         return time.monotonic() - self._began
 
+    def left(self, part: float) -> float:
+        """How many seconds are left until this part of the time is over."""
+        return self._began + part * self.seconds - time.monotonic()
+
     def until(self, part: float) -> None:
         """Sleeps until this part of the time is over."""
-        time.sleep(max(0, self._began + part * self.seconds - time.monotonic()))
+        time.sleep(max(0, self.left(part)))
+
+    def repeat(self, name: str, part: float, seconds: float, action) -> None:
+        """A step that does something as often as there is time for, until this part of the time is
+        over; each may take so many seconds. Without any time there is no such step."""
+        if self.left(part) <= seconds:
+            return
+        with self.step(name) as facts:
+            while self.left(part) > seconds:
+                facts.append(action())
 
     @contextlib.contextmanager
     def step(self, name: str):
