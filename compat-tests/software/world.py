@@ -70,8 +70,10 @@ class World:
         if self.left(part) <= seconds:
             return
         with self.step(name) as facts:
+            done = []
             while self.left(part) > seconds:
-                facts.append(action())
+                done.append(action())
+            facts += [f"{len(done)} times", *dict.fromkeys(done)]
 
     @contextlib.contextmanager
     def step(self, name: str):
@@ -96,13 +98,12 @@ class World:
         with (self.directory / "run.log").open("a") as log:
             log.write(f"{time.strftime('%H:%M:%S')} {text}\n")
 
-    def command(self, words: list[str], text: str = "", environment=None) -> str:
+    def command(self, words: list[str], text: str = "") -> str:
         """Runs a program of the software to its end, and returns what it printed."""
         self.note(f"$ {' '.join(words)}")
         try:
             done = subprocess.run(words, input=text, capture_output=True, text=True,
-                                  timeout=COMMAND_SECONDS, cwd=self.directory, env=environment,
-                                  check=False)
+                                  timeout=COMMAND_SECONDS, cwd=self.directory, check=False)
         except subprocess.TimeoutExpired as error:
             raise Trouble(f"{words[-1]} takes longer than {COMMAND_SECONDS} seconds") from error
         self.note(done.stdout + done.stderr)
