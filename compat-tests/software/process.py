@@ -1,5 +1,6 @@
 """Programs that a run starts, and ends by their ids."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -80,6 +81,13 @@ class Process:
             self._process.wait()
             self._process = None
 
+    def kill_family(self) -> None:
+        """Ends it by force, and all that it has started and that has not left it."""
+        if self.running():
+            family = psutil.Process(self._process.pid).children(recursive=True)
+            self.kill()
+            _kill_all(family)
+
     def stop(self, seconds: float = STOP_SECONDS) -> None:
         """Asks it to end, as an operator does."""
         if self.running():
@@ -99,21 +107,22 @@ class Process:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
 
-def kill_tree(pid: int, expected_cwd: Path) -> None:
-    """Ends a process and all its children by force, if it works in this directory: an id in a file
-    may be one that somebody else has by now."""
+def kill_stranger(pid: int, directory: Path) -> None:
+    """Ends a process that a program of ours has started, with all its children, by force. Its id
+    comes from a file and may be somebody else's by now: it must work in this directory."""
     try:
         process = psutil.Process(pid)
-        if Path(process.cwd()) != expected_cwd:
-            return
-        family = [process, *process.children(recursive=True)]
-    except psutil.Error:
-        return
+        if Path(process.cwd()) == directory:
+            _kill_all([process, *process.children(recursive=True)])
+    except psutil.NoSuchProcess:
+        pass
+
+
+def _kill_all(family: list[psutil.Process]) -> None:
     for one in family:
-        try:
+        # Whoever has ended meanwhile is left alone, even if another has its id.
+        with contextlib.suppress(psutil.NoSuchProcess):
             one.kill()
-        except psutil.NoSuchProcess:
-            pass
     _, alive = psutil.wait_procs(family, timeout=STOP_SECONDS)
     if alive:
         raise Trouble(f"processes outlive SIGKILL: {[one.pid for one in alive]}")

@@ -9,12 +9,11 @@ import subprocess
 import time
 from pathlib import Path
 
-from kazoo.client import KazooClient
-
 from harness import cache, programs
+from eyes import Eyes
 from load import Load
 from process import Process, Trouble, wait
-from world import World, java, no_deaths
+from world import World, all_live, java, no_deaths
 
 HERE = Path(__file__).resolve().parent
 MASTERS = ["master-1", "master-2"]
@@ -48,11 +47,9 @@ class HBase:
         self.servers = {name: Process(name, self._java(
             name, "512m", MAINS[name.partition("-")[0]], "start"), world.directory)
             for name in self.ports}
-        stack.callback(self._end)
-        self._zookeeper = KazooClient(world.zookeeper(), timeout=30)
-        stack.callback(self._zookeeper.close)
-        stack.callback(self._zookeeper.stop)
-        self._zookeeper.start(START_SECONDS)
+        for server in self.servers.values():
+            stack.callback(server.kill)
+        self._eyes = Eyes(world.zookeeper(), stack)
         self._stack = stack
 
     def _java(self, name: str, heap: str, main: str, *arguments: str) -> list[str]:
@@ -85,10 +82,6 @@ class HBase:
                   for word in ("--add-opens", f"java.base/{name}=ALL-UNNAMED")]
         return [words[0], *opened, *words[1:]]
 
-    def _end(self) -> None:
-        for server in self.servers.values():
-            server.kill()
-
     def quick_start(self) -> None:
         """The steps of HBase's quick start."""
         said = self.world.command(self._java("client", "256m", "RowLoad", "quickstart"))
@@ -105,13 +98,12 @@ class HBase:
     def _registered(self, path: str) -> dict[str, str]:
         """Which servers are registered below a znode of HBase's, and by what names."""
         names = {str(port): name for name, port in self.ports.items()}
-        children = self._zookeeper.retry(self._zookeeper.get_children, path)
-        return {names[child.split(",")[1]]: child for child in children}
+        return {names[child.split(",")[1]]: child for child in self._eyes.children(path)}
 
     def region_servers(self) -> dict[str, int]:
         """The region servers that are registered, and their sessions."""
-        return {name: self._zookeeper.retry(self._zookeeper.exists, f"/hbase/rs/{child}")
-                .ephemeralOwner for name, child in self._registered("/hbase/rs").items()}
+        return {name: self._eyes.owner(f"/hbase/rs/{child}")
+                for name, child in self._registered("/hbase/rs").items()}
 
     def waiting(self) -> list[str]:
         """The masters that wait for the active one to end."""
@@ -119,8 +111,7 @@ class HBase:
 
     def active_session(self) -> int:
         """The session of the active master; 0 if there is none."""
-        stat = self._zookeeper.retry(self._zookeeper.exists, "/hbase/master")
-        return stat.ephemeralOwner if stat else 0
+        return self._eyes.owner("/hbase/master")
 
     def active(self) -> str:
         """The active master: the one that does not wait."""
@@ -129,9 +120,12 @@ class HBase:
 
     def wait_complete(self) -> None:
         """Waits until all are registered: an active master, one that waits, and region servers."""
-        wait(lambda: self.active_session() and len(self.waiting()) == 1
-             and sorted(self.region_servers()) == REGION_SERVERS,
-             "two masters and three region servers", START_SECONDS)
+
+        def look() -> bool:
+            no_deaths(self.servers.values())
+            return (self.active_session() != 0 and len(self.waiting()) == 1
+                    and sorted(self.region_servers()) == REGION_SERVERS)
+        wait(look, "two masters and three region servers", START_SECONDS)
 
 
 def start(hbase: HBase) -> None:
@@ -171,7 +165,7 @@ def lose_leader(hbase: HBase, load: Load) -> str:
     after = hbase.region_servers(), hbase.active(), hbase.active_session()
     if after != before:
         raise Trouble(f"region servers, active master and its session were {before}, now {after}")
-    no_deaths(list(hbase.servers.values()))
+    all_live(hbase.servers.values())
     return fact
 
 
@@ -226,6 +220,6 @@ def run(world: World, stack: contextlib.ExitStack) -> None:
         facts.append(f"{acknowledged} rows in {world.loaded():.0f} s, the longest wait for "
                      f"one {longest / 1000:.1f} s")
     with world.step("all servers live and are registered"):
-        no_deaths(list(hbase.servers.values()))
+        all_live(hbase.servers.values())
         hbase.wait_complete()
     world.servers_are_well()

@@ -9,12 +9,11 @@ import subprocess
 import time
 from pathlib import Path
 
-from kazoo.client import KazooClient
-
 from harness import cache, programs
+from eyes import Eyes
 from load import Load
 from process import Process, Trouble, wait
-from world import World, java, no_deaths
+from world import World, all_live, java, no_deaths
 
 HERE = Path(__file__).resolve().parent
 BROKERS = [1, 2, 3]
@@ -57,11 +56,9 @@ class Kafka:
         self._logging = f"log4j.configuration=file:{HERE / 'log4j.properties'}"
         self.ports = {number: world.port() for number in BROKERS}
         self.brokers = {number: self._broker(number) for number in BROKERS}
-        stack.callback(self._end)
-        self._zookeeper = KazooClient(world.zookeeper(), timeout=30)
-        stack.callback(self._zookeeper.close)
-        stack.callback(self._zookeeper.stop)
-        self._zookeeper.start(START_SECONDS)
+        for broker in self.brokers.values():
+            stack.callback(broker.kill)
+        self._eyes = Eyes(world.zookeeper(), stack)
         self._stack = stack
 
     def _broker(self, number: int) -> Process:
@@ -73,10 +70,6 @@ class Kafka:
         return Process(f"broker-{number}", java(
             self._jars, "256m", "kafka.Kafka", str(settings), properties=[self._logging]),
             directory)
-
-    def _end(self) -> None:
-        for broker in self.brokers.values():
-            broker.kill()
 
     @property
     def bootstrap(self) -> str:
@@ -103,12 +96,12 @@ class Kafka:
 
     def look(self, path: str):
         """The JSON in a znode of Kafka's, and its stat."""
-        data, stat = self._zookeeper.retry(self._zookeeper.get, CHROOT + path)
+        data, stat = self._eyes.get(CHROOT + path)
         return json.loads(data), stat
 
     def children(self, path: str) -> list[str]:
         """The children of a znode of Kafka's, sorted."""
-        return sorted(self._zookeeper.retry(self._zookeeper.get_children, CHROOT + path))
+        return self._eyes.children(CHROOT + path)
 
     def registered(self) -> list[int]:
         """The ids that are registered."""
@@ -119,10 +112,7 @@ class Kafka:
         expected = sorted(numbers or BROKERS)
 
         def look() -> bool:
-            for broker in self.brokers.values():
-                broker.running()
-                if broker.deaths:
-                    raise Trouble("\n".join(broker.deaths))
+            no_deaths(self.brokers.values())
             return self.registered() == expected
         wait(look, f"the brokers {expected} in /brokers/ids", START_SECONDS)
 
@@ -282,7 +272,7 @@ def run(world: World, stack: contextlib.ExitStack) -> None:
         facts.append(f"{acknowledged} records in {world.loaded():.0f} s, the longest wait "
                      f"for one {longest / 1000:.1f} s")
     with world.step("all brokers live and are registered"):
-        no_deaths(list(kafka.brokers.values()))
+        all_live(kafka.brokers.values())
         kafka.wait_registered()
         kafka.wait_in_sync(*TOPICS, "__consumer_offsets")
         if late := kafka.topics("--describe", "--under-replicated-partitions").strip():

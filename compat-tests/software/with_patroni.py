@@ -17,10 +17,11 @@ from pathlib import Path
 
 import psycopg2
 import yaml
-from kazoo.client import KazooClient
+from kazoo.exceptions import NoNodeError
 
-from process import Process, Trouble, kill_tree, wait
-from world import World, no_deaths
+from eyes import Eyes
+from process import Process, Trouble, kill_stranger, wait
+from world import World, all_live
 
 MEMBERS = ["first", "second", "third"]
 SCOPE = "batman"
@@ -115,12 +116,13 @@ class Member:
 
     def kill(self) -> None:
         """Ends both by force: Patroni first, or it would start PostgreSQL again."""
-        self.patroni.kill()
+        self.patroni.kill_family()
         try:
-            pid = int((self._data / "postmaster.pid").read_text().split()[0])
+            # A PostgreSQL that only recovers has a minus in front.
+            pid = abs(int((self._data / "postmaster.pid").read_text().split()[0]))
         except (OSError, ValueError, IndexError):
             return
-        kill_tree(pid, self._data)
+        kill_stranger(pid, self._data)
 
     def ask(self, path: str, seconds: float = 2) -> tuple[int, dict]:
         """The status and the JSON that its REST API answers; 0 if there is no answer."""
@@ -217,6 +219,10 @@ class Writer(threading.Thread):
         return max(after - before
                    for before, after in zip([since, *times], [*times, time.monotonic()]))
 
+    def give_up(self) -> None:
+        """Lets it end, and does not wait."""
+        self._ended.set()
+
     def end(self) -> None:
         """Ends it."""
         self._ended.set()
@@ -242,15 +248,9 @@ class Cluster:
         self.changes = 0
         programs = postgres_programs()
         self.members = {name: Member(world, name, programs) for name in MEMBERS}
-        stack.callback(self._end)
-        self._zookeeper = KazooClient(world.zookeeper(), timeout=30)
-        stack.callback(self._zookeeper.close)
-        stack.callback(self._zookeeper.stop)
-        self._zookeeper.start(START_SECONDS)
-
-    def _end(self) -> None:
         for member in self.members.values():
-            member.kill()
+            stack.callback(member.kill)
+        self._eyes = Eyes(world.zookeeper(), stack)
 
     def all(self) -> list[Member]:
         """The members."""
@@ -259,16 +259,16 @@ class Cluster:
     def lock(self) -> tuple[str, int]:
         """Who has the lock, and by what session; nobody if it is free."""
         path = f"/service/{SCOPE}/leader"
-        if self._zookeeper.retry(self._zookeeper.exists, path) is None:
+        try:
+            data, stat = self._eyes.get(path)
+        except NoNodeError:
             return "", 0
-        data, stat = self._zookeeper.retry(self._zookeeper.get, path)
         return data.decode(), stat.ephemeralOwner
 
     def sessions(self) -> dict[str, int]:
         """The sessions by which the members are registered."""
         path = f"/service/{SCOPE}/members"
-        return {name: self._zookeeper.retry(self._zookeeper.get, f"{path}/{name}")[1].ephemeralOwner
-                for name in self.members}
+        return {name: self._eyes.owner(f"{path}/{name}") for name in self.members}
 
     def control(self, *words: str) -> str:
         """Runs patronictl."""
@@ -285,7 +285,7 @@ class Cluster:
         replicas that stream, one of them synchronous."""
 
         def look():
-            no_deaths([member.patroni for member in self.all()])
+            all_live([member.patroni for member in self.all()])
             rows = self.list()
             leader, _ = self.lock()
             roles = {name: row["Role"] for name, row in rows.items()}
@@ -405,6 +405,7 @@ def run(world: World, stack: contextlib.ExitStack) -> None:
     watcher.start()
     stack.callback(watcher.end)
     writer = Writer(cluster.all())
+    stack.callback(writer.give_up)
     world.begin_load()
     writer.start()
     with world.step("rows are written"):
@@ -440,7 +441,7 @@ def run(world: World, stack: contextlib.ExitStack) -> None:
             raise Trouble("two leaders at once:\n" + "\n".join(watcher.double[:20]))
         if len(watcher.held) != 1 + cluster.changes:
             raise Trouble(f"the leaders were {watcher.held}")
-        no_deaths([member.patroni for member in cluster.all()])
+        all_live([member.patroni for member in cluster.all()])
         facts.append(f"asked {watcher.asked} times; the leaders were "
                      f"{', '.join(watcher.held)}")
     world.servers_are_well()

@@ -12,7 +12,7 @@ from pathlib import Path
 from harness.members import take_port
 from harness.report import Tally
 from harness.targets import Alone
-from process import Process, Trouble, wait
+from process import Trouble, wait
 
 ZOOKEEPER_SECONDS = 30
 COMMAND_SECONDS = 90
@@ -159,10 +159,17 @@ def _java() -> str:
     return found
 
 
-def no_deaths(processes: list[Process]) -> None:
-    """Fails if one of them has ended by itself, or does not run."""
+def no_deaths(processes) -> None:
+    """Fails if one of them has ended by itself."""
     for process in processes:
-        if not process.running():
-            raise Trouble("\n".join(process.deaths) or f"{process.name} does not run")
+        process.running()
         if process.deaths:
             raise Trouble("\n".join(process.deaths))
+
+
+def all_live(processes) -> None:
+    """Fails if one of them does not run, or has ended by itself before."""
+    no_deaths(processes)
+    for process in processes:
+        if not process.running():
+            raise Trouble(f"{process.name} does not run")
