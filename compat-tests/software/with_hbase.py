@@ -162,10 +162,10 @@ def lose_leader(hbase: HBase, load: Load) -> str:
     load.moves(LEVEL_SECONDS)
     # A session that was not taken over has ended by then.
     time.sleep(SESSION_SECONDS + TICK_SECONDS)
+    all_live(hbase.servers.values())
     after = hbase.region_servers(), hbase.active(), hbase.active_session()
     if after != before:
         raise Trouble(f"region servers, active master and its session were {before}, now {after}")
-    all_live(hbase.servers.values())
     return fact
 
 

@@ -209,6 +209,7 @@ def lose_leader(kafka: Kafka, load: Load) -> str:
     load.moves(LEVEL_SECONDS)
     # A session that was not taken over has ended by then.
     time.sleep(SESSION_SECONDS + TICK_SECONDS)
+    all_live(kafka.brokers.values())
     seen = kafka.sessions(), kafka.controller(), kafka.epoch()
     if seen != (sessions, controller, epoch):
         raise Trouble(f"sessions, controller and epoch were {sessions}, {controller}, {epoch}, "
