@@ -11,6 +11,8 @@ from pathlib import Path
 
 from harness import cache
 
+# What a suite calls the failure that it could not be built.
+INSTALL = "install"
 HINT = ".ci/setup test installs it on Debian and Ubuntu"
 
 
@@ -43,7 +45,7 @@ def become(prepare) -> None:
     try:
         words = prepare()
     except (Missing, OSError, subprocess.CalledProcessError) as error:
-        print(f"FAIL install: {error}", flush=True)
+        print(f"FAIL {INSTALL}: {error}", flush=True)
         sys.exit(1)
     os.execv(words[0], [*words, *sys.argv[1:]])
 
