@@ -1,4 +1,4 @@
-"""Runs cases and random operations on two servers and counts what is equal."""
+"""Runs cases and random operations on two servers, or ensembles, and counts what is equal."""
 
 import traceback
 
@@ -11,16 +11,19 @@ from differential.side import Side
 SHOWN_DIFFERENCES = 5
 
 
-def chosen_cases(only: str | None) -> list[Case]:
-    """The cases whose names have the text, or all."""
-    return [case for case in all_cases() if only is None or only in case.name]
+def chosen_cases(only: str | None, servers: int = 1) -> list[Case]:
+    """The cases for so many servers whose names have the text, or all."""
+    return [case for case in all_cases()
+            if servers in case.servers and (only is None or only in case.name)]
 
 
 class Comparison:
     """Two targets, and the servers of each that are running."""
 
-    def __init__(self, servers, first: str, second: str, tally, verbose: bool = False):
+    def __init__(self, servers, first: str, second: str, tally, verbose: bool = False,
+                 count: int = 1):
         self._servers = servers
+        self._count = count
         self._targets = (first, second)
         self._tally = tally
         self._recorder = self._print_step if verbose else None
@@ -35,7 +38,7 @@ class Comparison:
 
     def cases(self, only: str | None) -> None:
         """Runs the named cases."""
-        for case in chosen_cases(only):
+        for case in chosen_cases(only, self._count):
             self._case(case)
 
     def _case(self, case: Case) -> None:
@@ -54,7 +57,7 @@ class Comparison:
             t.end()
         if differences:
             self._start_afresh(case.profile)
-        if differences and explained and "zabra" in self._targets:
+        if differences and explained and {"zabra", "zabra-3", "mixed"} & {*self._targets}:
             self._tally.ok(f"{case.name} (differs on purpose: {explained})")
         elif differences:
             self._tally.fail(case.name, "\n".join(differences[:SHOWN_DIFFERENCES]))

@@ -2,6 +2,7 @@
 
 After every step each open connection is pinged. A ping passes through the server's pipeline behind
 everything before it, so when it is answered every watch event has arrived: no step needs to sleep.
+With ensembles pings go on until every server is where the furthest one is.
 """
 
 from differential import protocol as p
@@ -39,6 +40,8 @@ class Lockstep:
         self.steps = 0
         for side in self.sides:
             side.names.base = 1 << 62
+            side.open_posts()
+            side.start_turns()
         self.connect("ctl", pingable=not guarded)
         if guarded:
             self.authenticate("ctl")
@@ -52,6 +55,7 @@ class Lockstep:
     def end(self) -> None:
         """Closes every session that may live, so that none expires within a later case."""
         for side in self.sides:
+            side.close_posts()
             for connection in side.connections.values():
                 connection.close()
             for name in list(side.sessions):
@@ -80,16 +84,18 @@ class Lockstep:
     def connect(self, name: str, *, timeout: int = 30000, session: str | None = None,
                 password: bytes | None = None, seen: int | None = None,
                 read_only: int | None = 0, version: int = 0, more: bytes = b"",
-                pingable: bool = True) -> None:
-        """Opens a connection, with a new session or with that of another name."""
+                pingable: bool = True, at: int | None = None) -> None:
+        """Opens a connection, with a new session or with that of another name; in an ensemble to
+        the server of the number `at`, or the next one in turn."""
         for side in self.sides:
-            side.send_connect(name, timeout=timeout, session=session, password=password,
+            side.send_connect(name, timeout=timeout, session=session, password=password, at=at,
                               seen=seen, read_only=read_only, version=version, more=more)
             side.connections[name].pingable = pingable
         for side in self.sides:
             side.read_connect(name, session or name)
         again = f" session of {session}" if session else ""
-        self._finish(f"{name} connects{again} timeout={timeout} seen={seen}")
+        where = f" at server {at}" if at else ""
+        self._finish(f"{name} connects{again}{where} timeout={timeout} seen={seen}")
 
     def reconnect(self, name: str, **options) -> None:
         """Drops the connection without closing the session, and takes the session up again."""
@@ -139,6 +145,21 @@ class Lockstep:
                 side.read_replies(side.connections[name])
         self._finish("together: " + ", ".join(f"{name}: {request.label}"
                                               for name, request in requests.items()))
+
+    def relay(self, writer: str, writes: list[p.Request], reader: str,
+              reads: list[p.Request]) -> None:
+        """One connection writes; when it is answered another one reads behind a sync.
+
+        Nothing but the sync makes what the reader's server answers certain. It must not be the
+        leader: Apache ZooKeeper's answers a sync before it has applied all that it has committed.
+        """
+        for side in self.sides:
+            side.connections[writer].send(side, *writes)
+            side.read_replies(side.connections[writer])
+            side.connections[reader].send(side, p.sync("/"), *reads)
+            side.read_replies(side.connections[reader])
+        self._finish(f"{writer}: " + " | ".join(request.label for request in writes)
+                     + f"; then {reader}: sync | " + " | ".join(one.label for one in reads))
 
     def close(self, name: str) -> None:
         """Closes the session; the events of its ephemerals come in no certain order."""
@@ -223,6 +244,7 @@ class Lockstep:
             side.server.end(kill)
         for side in self.sides:
             side.server.start_again()
+            side.open_posts()
         self._finish("the servers are killed and started" if kill else "the servers restart")
 
     def let_ping(self, pingable: bool) -> None:
@@ -244,10 +266,9 @@ class Lockstep:
     # Comparing.
 
     def _finish(self, label: str, sort_events: bool = False, ping: bool = True) -> None:
-        asked = [side.send_pings() if ping else [] for side in self.sides]
-        for side, connections in zip(self.sides, asked, strict=True):
-            for connection in connections:
-                side.read_replies(connection)
+        asked = [side.send_pings() for side in self.sides if ping]
+        for side, connections in zip(self.sides, asked, strict=False):
+            side.read_pings(connections)
         self.steps += 1
         said = [self._arranged(side.lines, sort_events) for side in self.sides]
         for side in self.sides:

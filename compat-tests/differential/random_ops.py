@@ -8,6 +8,9 @@ Nothing is generated whose outcome is a matter of timing in the reference (a sec
 at the same time; within a burst a hard quota, a `container` that is ephemeral, anything behind a
 setACL, which the reference checks against the old list if it is quick), nor what is known to break
 the reference (see `Requests`).
+
+With ensembles every server has to have a change before another session's turn: all are level first,
+or the turn begins with a `sync`.
 """
 
 import ast
@@ -20,6 +23,7 @@ from differential import deliberate
 from differential import protocol as p
 from differential.random_requests import ROOT, UNKNOWN_OPS, USERS, Requests
 from harness.servers import four_letter
+from harness.trios import LEADER
 
 SHOWN_HISTORY = 30
 MOST_DIFFERENCES = 5
@@ -51,6 +55,11 @@ class Walk:
         hard_quotas = seed % 3 == 0
         self._requests = Requests(self._rng, hard_quotas)
         self._bursts = (1,) if hard_quotas else (1, 1, 1, 2, 3, 4, 6, 10)
+        self._hard_quotas = hard_quotas
+        # Whether connections are to several servers.
+        self._spread = len(t.sides[0].server.places()) > 1
+        # Whether the last turn changed an ACL, which the reference checks late.
+        self._access_changed = False
         self._history: deque[str] = deque(maxlen=SHOWN_HISTORY)
         self._turn = 0
         self._next_survey = TURNS_PER_SURVEY
@@ -91,23 +100,42 @@ class Walk:
         absent = [actor for actor in self._actors if actor.connection is None]
         present = self._present()
         if absent and (not present or self._requests.chance(25)):
+            self._let_level()
             self._come_back(self._rng.choice(absent))
             return
         actor = self._rng.choice(present)
         if self._turn % 60 == 59:
+            self._let_level()
             self._auth(actor, USERS[2])
             if actor.connection is not None:
                 self._populate()
             return
         kinds = (self._burst, self._some_auth, self._lose, self._take_over, self._intrude,
                  self._offend, self._close)
-        self._rng.choices(kinds, (90, 2.5, 2, 1, 0.7, 0.7, 1.2))[0](actor)
+        kind = self._rng.choices(kinds, (90, 2.5, 2, 1, 0.7, 0.7, 1.2))[0]
+        if kind == self._burst and self._may_sync(actor):
+            self._call(actor, [p.sync(ROOT), *self._some(synced=True)])
+            return
+        self._let_level()
+        kind(actor)
 
-    def _some(self) -> list[p.Request]:
+    def _let_level(self) -> None:
+        """The servers of an ensemble are to have all that happened before."""
+        if self._spread:
+            self._fence()
+
+    def _may_sync(self, actor: Actor) -> bool:
+        """Whether this turn has but a sync before it, which is not enough for a connection to the
+        reference's leader, nor for what the reference checks against what is applied."""
+        at = self._t.sides[0].connections[actor.connection].at
+        return (self._spread and at % 3 != LEADER % 3 and not self._hard_quotas
+                and not self._access_changed and self._requests.chance(50))
+
+    def _some(self, synced: bool = False) -> list[p.Request]:
         count = self._rng.choice(self._bursts)
         requests: list[p.Request] = []
         while len(requests) < count and (not requests or requests[-1].op != p.SET_ACL):
-            requests.append(self._requests.any(count == 1))
+            requests.append(self._requests.any(count == 1 and not synced))
         return requests
 
     def _burst(self, actor: Actor) -> None:
@@ -163,13 +191,19 @@ class Walk:
         self._fence()
         old = actor.connection
         self._attach(actor)
+        if self._spread and actor.connection is not None:
+            # Another server does not hear of it until the old connection asks for a change.
+            self._fence()
+            for side in self._t.sides:
+                side.connections[old].send(side, p.create(ROOT))
         self._end(old)
 
     def _intrude(self, actor: Actor) -> None:
         """A wrong password for a session that has a connection."""
         self._fence()
         password = self._rng.choice((b"wrong password!!", b"", b"short", bytes(16)))
-        self._connect("intruder", actor.session, password=password)
+        at = self._t.sides[0].connections[actor.connection].at
+        self._connect("intruder", actor.session, password=password, at=at)
         self._end(actor.connection)
         self._forget("intruder")
         actor.connection = None
@@ -282,6 +316,7 @@ class Walk:
         name = actor.connection
         self._begin_turn(f"{name}: " + " | ".join(request.label for request in requests))
         self.done += len(requests)
+        self._access_changed = any(one.op == p.SET_ACL for one in requests)
         for side in self._t.sides:
             side.say(f"{name} -- turn {self._turn}")
         for side in self._t.sides:
@@ -301,12 +336,12 @@ class Walk:
 
     def _connect(self, name: str, session: str | None, *, named: str = "", timeout: int = 30000,
                  password: bytes | None = None, seen: int | None = None,
-                 read_only: int | None = 0) -> None:
+                 read_only: int | None = 0, at: int | None = None) -> None:
         self._begin_turn(f"{name} connects to session {session or named} seen={seen}"
                          f" password={password} timeout={timeout}")
         for side in self._t.sides:
             side.say(f"{name} -- turn {self._turn}")
-            side.send_connect(name, timeout=timeout, session=session, password=password,
+            side.send_connect(name, timeout=timeout, session=session, password=password, at=at,
                               seen=seen, read_only=read_only, version=0, more=b"")
         for side in self._t.sides:
             side.read_connect(name, session or named)
@@ -330,8 +365,7 @@ class Walk:
     def _fence(self, sort_events: bool = False) -> None:
         asked = [side.send_pings() for side in self._t.sides]
         for side, connections in zip(self._t.sides, asked, strict=True):
-            for connection in connections:
-                side.read_replies(connection)
+            side.read_pings(connections)
         said = [streams(side.lines, sort_events) for side in self._t.sides]
         for side in self._t.sides:
             side.lines.clear()
@@ -388,11 +422,14 @@ def comparable(line: str) -> str:
     return f"{line[:start + 1]}{rules}{line[end + 2:]}"
 
 
-def figures(server) -> dict[str, str]:
-    """What a server counts."""
-    answer = four_letter(server.port, b"mntr", server.host).decode()
-    rows = dict(line.split("\t", 1) for line in answer.splitlines() if "\t" in line)
-    return {name: rows.get(f"zk_{name}", "missing") for name in FIGURES}
+def figures(server) -> list[dict[str, str]]:
+    """What a server counts, or each one of an ensemble."""
+    counts = []
+    for host, port in server.places():
+        answer = four_letter(port, b"mntr", host).decode()
+        rows = dict(line.split("\t", 1) for line in answer.splitlines() if "\t" in line)
+        counts.append({name: rows.get(f"zk_{name}", "missing") for name in FIGURES})
+    return counts
 
 
 def run_seed(t, seed: int, operations: int) -> tuple[int, list[str]]:

@@ -1,4 +1,5 @@
-"""One of the two servers: the connections to it and what its values are called."""
+"""One of the two servers, or of the two ensembles: the connections to it and what its values are
+called."""
 
 import select
 import socket
@@ -11,6 +12,8 @@ from differential.jute import Reader, Truncated, boolean, buffer, int32, int64
 
 PASSWORD_SEED = 0xB3415C00
 REPLY_SECONDS = 15
+POST_TIMEOUT_MS = 40000
+LEVEL_PAUSE_SECONDS = 0.002
 
 
 def password_of(session: int) -> bytes:
@@ -33,11 +36,17 @@ class Connection:
         self._tap = tap
         self.socket = socket.socket()
         self.socket.settimeout(REPLY_SECONDS)
+        # The number of its server.
+        self.at = 1
         self.open = True
         self.established = False
         # Whether a ping may be used to find out that everything before it has arrived.
         self.pingable = True
         self.pending: list[tuple[int, int]] = []
+        # The zxid of the last ping that asks how far the server is, and what was to say of it.
+        self.fencing = False
+        self.level = 0
+        self.pong = ""
         self._next_xid = 1
         self._received = b""
         try:
@@ -108,7 +117,7 @@ class Connection:
 
 
 class Side:
-    """A server under comparison."""
+    """A server under comparison, or an ensemble: each new connection goes to its next server."""
 
     def __init__(self, label: str, server, tap=None):
         self.label = label
@@ -120,6 +129,10 @@ class Side:
         self.sessions: dict[str, tuple[int, bytes]] = {}
         self.last_zxid = 0
         self.lines: list[str] = []
+        # How many connections of the case have chosen their server by turns.
+        self._turns = 0
+        # A connection to each server of an ensemble, that tells how far it is.
+        self._posts: list[Connection] = []
 
     @property
     def base(self) -> int:
@@ -132,19 +145,25 @@ class Side:
 
     # Connecting.
 
-    def dial(self, name: str) -> Connection:
-        """Opens a connection without a handshake."""
+    def dial(self, name: str, at: int | None = None) -> Connection:
+        """Opens a connection without a handshake, to the server of this number or the next one."""
         old = self.connections.get(name)
         if old is not None and old.open:
             old.close()
-        connection = Connection(name, (self.server.host, self.server.port), self._tap)
+        places = self.server.places()
+        if at is None:
+            at = self._turns % len(places) + 1
+            self._turns += 1
+        connection = Connection(name, places[(at - 1) % len(places)], self._tap)
+        connection.at = at
         self.connections[name] = connection
         return connection
 
     def send_connect(self, name: str, *, timeout: int, session: str | None, password: bytes | None,
-                     seen: int | None, read_only: int | None, version: int, more: bytes) -> None:
+                     seen: int | None, read_only: int | None, version: int, more: bytes,
+                     at: int | None = None) -> None:
         """Sends a ConnectRequest; `read_only` None leaves the byte out."""
-        connection = self.dial(name)
+        connection = self.dial(name, at)
         identity = (0, bytes(16)) if session is None else self.sessions[session]
         body = (int32(version) + int64(0 if seen is None else self.base + seen) + int32(timeout)
                 + int64(identity[0]) + buffer(identity[1] if password is None else password)
@@ -249,7 +268,11 @@ class Side:
                 return
             op = self._answered(connection, xid)
             shown = decode.body(op, reader.rest(), self.names) if op is not None else " unasked"
-            self.say(f"{name} xid={xid} zxid={self.names.zxid(zxid)} err={err}{shown}")
+            line = f"{name} xid={xid} zxid={self.names.zxid(zxid)} err={err}{shown}"
+            if xid == p.PING_XID and connection.fencing:
+                connection.level, connection.pong = zxid, line
+            else:
+                self.say(line)
         except Truncated:
             self.say(f"{name} undecodable frame {frame.hex()}")
 
@@ -269,6 +292,70 @@ class Side:
         """Asks every connection for a ping; its answer comes after all that happened before."""
         asked = [connection for _, connection in sorted(self.connections.items())
                  if connection.established and connection.pingable]
-        for connection in asked:
-            connection.send(self, p.ping())
+        for connection in [*asked, *self._posts]:
+            self._ask_level(connection)
         return asked
+
+    def read_pings(self, connections: list[Connection]) -> None:
+        """Reads what happened on these connections; see `send_pings`.
+
+        The servers of an ensemble apply the same changes at different times. A ping is answered
+        with the zxid of the last one, so all are pinged until all have what any of them has.
+        """
+        waiting = [*connections, *self._posts]
+        for connection in waiting:
+            self.read_replies(connection)
+        if self._posts:
+            self._level(waiting)
+        for connection in waiting:
+            connection.fencing = False
+        for connection in connections:
+            if connection.pong:
+                self.say(connection.pong)
+
+    def _ask_level(self, connection: Connection) -> None:
+        connection.fencing = True
+        connection.pong = ""
+        connection.send(self, p.ping())
+
+    def _level(self, connections: list[Connection]) -> None:
+        deadline = time.monotonic() + REPLY_SECONDS
+        while behind := [connection for connection in connections
+                         if connection.open and connection.level < self.last_zxid]:
+            if time.monotonic() > deadline:
+                self.say("fence: servers do not come level")
+                return
+            time.sleep(LEVEL_PAUSE_SECONDS)
+            for connection in behind:
+                self._ask_level(connection)
+                self.read_replies(connection)
+
+    # Posts.
+
+    def start_turns(self) -> None:
+        """From here on, connections go to the first server, the second and so on."""
+        self._turns = 0
+
+    def open_posts(self) -> None:
+        """Connects to every server of an ensemble, to learn how far each is.
+
+        After a restart the sessions are taken up again: one left behind would expire within a case.
+        """
+        places = self.server.places()
+        if len(places) == 1:
+            return
+        self._posts = []
+        for number in range(1, len(places) + 1):
+            name = f"post{number}"
+            self.send_connect(name, timeout=POST_TIMEOUT_MS, password=None, seen=None, at=number,
+                              session=name if name in self.sessions else None, read_only=0,
+                              version=0, more=b"")
+            self.read_connect(name, name)
+            self._posts.append(self.connections.pop(name))
+        self.lines.clear()
+
+    def close_posts(self) -> None:
+        """Ends the connections to every server; their sessions are closed like any other."""
+        for connection in self._posts:
+            connection.close()
+        self._posts = []

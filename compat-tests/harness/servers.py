@@ -119,6 +119,10 @@ class Server:
             link.sendall(struct.pack(">i", len(request)) + request)
             return len(link.recv(64)) > 0
 
+    def places(self) -> list[tuple[str, int]]:
+        """Where clients connect: one place."""
+        return [(self.host, self.port)]
+
     def log_tail(self) -> str:
         """The last lines that the server wrote."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-30:])
@@ -156,6 +160,10 @@ class External:
         self.kind = "external"
         self.host = host
         self.port = port
+
+    def places(self) -> list[tuple[str, int]]:
+        """Where clients connect: one place."""
+        return [(self.host, self.port)]
 
     def running(self) -> bool:
         """Somebody else's business."""
@@ -217,7 +225,7 @@ class Servers:
             server.stop()
         server = self._make(target, PROFILES[profile])
         self._running[key] = server
-        if isinstance(server, Server):
+        if not isinstance(server, External):
             server.start()
         return server
 

@@ -9,28 +9,30 @@ from importlib import import_module
 
 # The words come early: a quota with an odd text breaks Apache's mntr.
 GROUPS = ["connecting", "words", "framing", "creating", "changing", "reading", "multis",
-          "watching", "access", "quotas", "ephemerals", "expiring", "restarting", "variants"]
+          "watching", "access", "quotas", "ephemerals", "expiring", "restarting", "variants",
+          "ensembles"]
 
 
 @dataclass(frozen=True)
 class Case:
-    """A named case and the profile of the servers it needs."""
+    """A named case, the profile of the servers it needs, and how many of them it may have."""
 
     name: str
     run: object
     profile: str
+    servers: tuple[int, ...] = (1, 3)
 
 
 _CASES: dict[str, Case] = {}
 
 
-def case(function=None, *, profile: str = "main"):
+def case(function=None, *, profile: str = "main", servers: tuple[int, ...] = (1, 3)):
     """Registers a case; its name is the function's with dashes."""
     def register(function):
         name = function.__name__.replace("_", "-")
         if name in _CASES:
             raise ValueError(f"two cases are called {name}")
-        _CASES[name] = Case(name, function, profile)
+        _CASES[name] = Case(name, function, profile, servers)
         return function
     return register if function is None else register(function)
 
