@@ -15,7 +15,7 @@ endif
 CARGO = $(CACHED) cargo
 ZABRA = $(CARGO_TARGET_DIR)/release/zabra
 
-.PHONY: help setup-build setup build install run test check lint core doc unit sim faults compat \
+.PHONY: help setup-build setup build install run test check lint core doc unit sim faults soak compat \
 	compat-quick software image docker-test bench bench-compare fuzz clean
 
 help: ## list the targets
@@ -84,12 +84,18 @@ compat: setup build ## every client against one server, three, and a mixed ensem
 	compat-tests/ensemble/run
 	compat-tests/volume/run
 	compat-tests/monitoring/run
+	compat-tests/differential/run --servers 3 --seeds 4 --ops 3000
 	@$(MAKE) --no-print-directory software SECONDS=60
 
 software: build ## Kafka, Patroni and HBase on TARGET (zabra-3), under load for SECONDS (600) each; ONLY=name
 	@.ci/setup software
 	compat-tests/software/run --target $(or $(TARGET),zabra-3) --seconds $(SECONDS) \
 		$(if $(ONLY),--only $(ONLY))
+
+MINUTES ?= 30
+
+soak: setup build ## random client programs for MINUTES (30) under leader kills, Apache ZooKeeper as the oracle; SEED=n
+	compat-tests/differential/soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 image: ## build the image `zabra`, from the sources
 	docker build -f docker/Dockerfile -t zabra .

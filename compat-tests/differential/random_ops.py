@@ -53,11 +53,11 @@ class Walk:
         self._seed = seed
         self._rng = random.Random(seed)
         hard_quotas = seed % 3 == 0
-        self._requests = Requests(self._rng, hard_quotas)
         self._bursts = (1,) if hard_quotas else (1, 1, 1, 2, 3, 4, 6, 10)
         self._hard_quotas = hard_quotas
         # Whether connections are to several servers.
         self._spread = len(t.sides[0].server.places()) > 1
+        self._requests = Requests(self._rng, hard_quotas, spoilt=not self._spread)
         # Whether the last turn changed an ACL, which the reference checks late.
         self._access_changed = False
         self._history: deque[str] = deque(maxlen=SHOWN_HISTORY)

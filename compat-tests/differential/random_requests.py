@@ -63,8 +63,10 @@ class Requests:
     them on purpose: deleteContainer and createSession from a client.
     """
 
-    def __init__(self, rng: random.Random, hard_quotas: bool):
+    def __init__(self, rng: random.Random, hard_quotas: bool, spoilt: bool = True):
         self._rng = rng
+        # Whether some requests are cut short. A follower of the reference does not answer these.
+        self._spoils = spoilt
         self._hard_quotas = hard_quotas
         self._nodes = self._universe()
         # Names that a server has made: sequential ones.
@@ -147,7 +149,7 @@ class Requests:
         kinds = self._kinds()
         kind = self._rng.choices(list(kinds), list(kinds.values()))[0]
         request = kind(alone) if kind in (self._create, self._set_acl) else kind()
-        return self._spoilt(request) if self.chance(1.5) else request
+        return self._spoilt(request) if self._spoils and self.chance(1.5) else request
 
     def _kinds(self) -> dict:
         return {self._create: 24, self._delete: 12, self._set_data: 8, self._set_acl: 3,

@@ -40,6 +40,8 @@ class Connection:
         self.at = 1
         self.open = True
         self.established = False
+        # Whether its server knows all the watches of the session.
+        self.told = False
         # Whether a ping may be used to find out that everything before it has arrived.
         self.pingable = True
         self.pending: list[tuple[int, int]] = []
@@ -352,6 +354,9 @@ class Side:
                               version=0, more=b"")
             self.read_connect(name, name)
             self._posts.append(self.connections.pop(name))
+        # Behind an election followers are level with their leader only after the first change.
+        self._posts[0].send(self, p.delete("/nothing"))
+        self.read_replies(self._posts[0])
         self.lines.clear()
 
     def close_posts(self) -> None:

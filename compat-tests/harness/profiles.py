@@ -77,6 +77,16 @@ PROFILES = {
             "4lw.commands.whitelist": "*",
             "DigestAuthenticationProvider.superDigest": SUPER_DIGEST,
         }),
+        # Soaked: sessions outlast elections, or expire within seconds if they are to.
+        Profile("soaked", {
+            "tickTime": "500",
+            "minSessionTimeout": "1000",
+            "maxSessionTimeout": "120000",
+            "maxClientCnxns": "0",
+            "extendedTypesEnabled": "true",
+            "4lw.commands.whitelist": "*",
+            "DigestAuthenticationProvider.superDigest": SUPER_DIGEST,
+        }),
         # Restarted by its cases; sessions can expire in a test.
         Profile("restarted", {
             "tickTime": "500",

@@ -12,6 +12,12 @@ GROUPS = ["connecting", "words", "framing", "creating", "changing", "reading", "
           "watching", "access", "quotas", "ephemerals", "expiring", "restarting", "variants",
           "ensembles"]
 
+# What is about one server: the words that tell of it (`monitoring/` asks for them in ensembles), few
+# connections, no word to ask whether it serves; and requests that cannot be read, which followers
+# of Apache ZooKeeper leave without an answer.
+ALONE_GROUPS = {"words", "framing"}
+ALONE_PROFILES = {"guarded", "variant"}
+
 
 @dataclass(frozen=True)
 class Case:
@@ -32,7 +38,9 @@ def case(function=None, *, profile: str = "main", servers: tuple[int, ...] = (1,
         name = function.__name__.replace("_", "-")
         if name in _CASES:
             raise ValueError(f"two cases are called {name}")
-        _CASES[name] = Case(name, function, profile, servers)
+        group = function.__module__.rpartition(".")[2]
+        alone = group in ALONE_GROUPS or profile in ALONE_PROFILES
+        _CASES[name] = Case(name, function, profile, (1,) if alone else servers)
         return function
     return register if function is None else register(function)
 
