@@ -1,6 +1,7 @@
 """The requests that random operations are made of: any, from a small universe of names."""
 
 import random
+import re
 from collections import deque
 
 from differential import protocol as p
@@ -51,6 +52,7 @@ LIMITS = [b"", b"count=-1,bytes=-1", b"count=3,bytes=10", b"bytes=5", b"count=4"
           b"count=-1,bytes=20=;byteHardLimit=-1;countHardLimit=-1"]
 HARD_LIMITS = [b"count=-1,bytes=-1=;countHardLimit=12", b"count=1,bytes=1=;byteHardLimit=40",
                b"count=9,bytes=9=;byteHardLimit=60;countHardLimit=25"]
+ODD_MODE = re.compile(r"create/\d+ [^;]* flags=([567]|-1)|createTTL [^;]* flags=([79]|-1)")
 UNKNOWN_OPS = [0, 10, 23, 99, 108, 1000, -1, -2]
 
 
@@ -65,7 +67,7 @@ class Requests:
 
     def __init__(self, rng: random.Random, hard_quotas: bool, spoilt: bool = True):
         self._rng = rng
-        # Whether some requests are cut short. A follower of the reference does not answer these.
+        # Whether some requests cannot be read. A follower of the reference does not answer these.
         self._spoils = spoilt
         self._hard_quotas = hard_quotas
         self._nodes = self._universe()
@@ -144,6 +146,12 @@ class Requests:
 
     def any(self, alone: bool) -> p.Request:
         """Any request; `alone` if it is not one of a burst."""
+        request = self._any(alone)
+        while not self._spoils and is_unreadable(request):
+            request = self._any(alone)
+        return request
+
+    def _any(self, alone: bool) -> p.Request:
         if self.chance(2):
             return self._quota()
         kinds = self._kinds()
@@ -277,3 +285,10 @@ class Requests:
 def is_quota(path) -> bool:
     """Whether a node of this name has the limits or the statistics of a quota."""
     return isinstance(path, str) and path.endswith(("zookeeper_limits", "zookeeper_stats"))
+
+
+def is_unreadable(request: p.Request) -> bool:
+    """Whether the reference cannot make out a request: without a list or a path, or a multi in which
+    a mode does not fit."""
+    odd = request.op == p.MULTI and ODD_MODE.search(request.label)
+    return bool(odd) or "None" in request.label

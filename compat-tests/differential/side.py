@@ -262,7 +262,7 @@ class Side:
     def _show(self, connection: Connection, frame: bytes) -> None:
         name = connection.name
         try:
-            reader = Reader(frame)
+            reader = Reader(self.server.plain(frame))
             xid, zxid, err = reader.int32(), reader.int64(), reader.int32()
             self.last_zxid = max(self.last_zxid, zxid)
             if xid == -1 and not any(pending[0] == -1 for pending in connection.pending):

@@ -123,6 +123,10 @@ class Server:
         """Where clients connect: one place."""
         return [(self.host, self.port)]
 
+    def plain(self, frame: bytes) -> bytes:
+        """A frame without what no two servers can share: that is nothing."""
+        return frame
+
     def log_tail(self) -> str:
         """The last lines that the server wrote."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-30:])
@@ -164,6 +168,10 @@ class External:
     def places(self) -> list[tuple[str, int]]:
         """Where clients connect: one place."""
         return [(self.host, self.port)]
+
+    def plain(self, frame: bytes) -> bytes:
+        """A frame without what no two servers can share: that is nothing."""
+        return frame
 
     def running(self) -> bool:
         """Somebody else's business."""

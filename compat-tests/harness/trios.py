@@ -25,6 +25,13 @@ class Trio:
         """Where each server listens, in the order of their numbers."""
         return [(self.host, member.client_port) for member in self._ensemble]
 
+    def plain(self, frame: bytes) -> bytes:
+        """A frame in which the ports of the servers, which it may tell, are the same for all."""
+        for member in self._ensemble:
+            ports = f":{member.quorum_port}:{member.election_port}".encode()
+            frame = frame.replace(ports, b":2888%d:3888%d" % (member.number, member.number))
+        return frame
+
     def start(self) -> "Trio":
         """Starts all; the third leads."""
         self._ensemble.start(leader=LEADER)

@@ -128,7 +128,7 @@ def reconfig_of_a_server_alone(t):
            p.reconfig(None, None, "server.1=localhost:1:2:participant;3"), p.reconfig())
 
 
-@case(profile="strict")
+@case(profile="strict", servers=(1,))
 def reconfig_enabled_on_a_server_alone(t):
     t.call("ctl", p.reconfig("server.1=localhost:1:2;3"), p.reconfig(None, "1"),
            p.reconfig(None, None, "rubbish", 7), p.exists(t.root))
