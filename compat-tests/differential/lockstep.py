@@ -266,8 +266,8 @@ class Lockstep:
     # Comparing.
 
     def _finish(self, label: str, sort_events: bool = False, ping: bool = True) -> None:
-        asked = [side.send_pings() for side in self.sides if ping]
-        for side, connections in zip(self.sides, asked, strict=False):
+        asked = [side.send_pings(ping) for side in self.sides]
+        for side, connections in zip(self.sides, asked, strict=True):
             side.read_pings(connections)
         self.steps += 1
         said = [self._arranged(side.lines, sort_events) for side in self.sides]

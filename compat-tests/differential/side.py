@@ -290,10 +290,13 @@ class Side:
 
     # Fences.
 
-    def send_pings(self) -> list[Connection]:
-        """Asks every connection for a ping; its answer comes after all that happened before."""
+    def send_pings(self, everyone: bool = True) -> list[Connection]:
+        """Asks every connection for a ping; its answer comes after all that happened before.
+
+        Else only the servers of an ensemble are asked how far they are, which the case cannot see.
+        """
         asked = [connection for _, connection in sorted(self.connections.items())
-                 if connection.established and connection.pingable]
+                 if everyone and connection.established and connection.pingable]
         for connection in [*asked, *self._posts]:
             self._ask_level(connection)
         return asked
