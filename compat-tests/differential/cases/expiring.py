@@ -38,7 +38,7 @@ def session_kept_by_reconnecting(t):
     t.call("ctl", p.exists(f"{t.root}/e"))
 
 
-@case(profile="defaults")
+@case(profile="defaults", servers=(1,))
 def session_silent_with_open_connection_is_closed(t):
     t.connect("a", timeout=500, pingable=False)
     t.connect("w")
