@@ -94,7 +94,7 @@ software: build ## Kafka, Patroni and HBase on TARGET (zabra-3), under load for 
 
 MINUTES ?= 30
 
-soak: setup build ## random client programs for MINUTES (30) under leader kills, Apache ZooKeeper as the oracle; SEED=n
+soak: setup build ## random client programs for MINUTES (30) under leader kills, Apache as the oracle
 	compat-tests/differential/soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 image: ## build the image `zabra`, from the sources

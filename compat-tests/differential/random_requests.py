@@ -288,7 +288,7 @@ def is_quota(path) -> bool:
 
 
 def is_unreadable(request: p.Request) -> bool:
-    """Whether the reference cannot make out a request: without a list or a path, or a multi in which
-    a mode does not fit."""
+    """Whether the reference cannot make out a request: one without a list or a path, or a multi in
+    which a mode does not fit."""
     odd = request.op == p.MULTI and ODD_MODE.search(request.label)
     return bool(odd) or "None" in request.label

@@ -1,10 +1,10 @@
-"""A soak: random client programs, done by Apache ZooKeeper and by servers that are killed meanwhile.
+"""A soak: random client programs, done by Apache ZooKeeper and by servers that are killed.
 
-The clients take turns, and each does the same on both sides. When a connection is lost, whatever was
-asked for on it and not answered has happened or not. What has is read back from the killed side, and
-the reference, which nobody kills, is brought in line: its client does as much of that and no more.
-From then on all replies have to be the same again. A client whose connection is lost drops that to
-the reference too, so that both sides see the same program.
+The clients take turns, and each does the same on both sides. When a connection is lost, whatever
+was asked for on it and not answered has happened or not. What has is read back from the killed
+side, and the reference, which nobody kills, is brought in line: its client does as much of that and
+no more. From then on all replies have to be the same again. A client whose connection is lost drops
+that to the reference too, so that both sides see the same program.
 """
 
 import ast
@@ -527,7 +527,8 @@ class Soak:
                         for ask in (p.get_children2, p.get_data, p.get_acl)
                         # It says how many servers there are; and see `is_count`.
                         if path != "/zookeeper/config" and not is_count(ask(path))]
-            self._call("admin", requests)
+            if requests:
+                self._call("admin", requests)
             paths += self._children(some)
         self.counts["surveys"] += 1
 

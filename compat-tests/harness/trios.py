@@ -53,10 +53,6 @@ class Trio:
         """Whether every server lives."""
         return all([member.running() for member in self._ensemble])
 
-    def complaints(self) -> list[str]:
-        """What no log should have, and ends that nobody asked for."""
-        return self._ensemble.complaints()
-
     def stop(self) -> None:
         """Ends what was started and removes its data."""
         self._ensemble.__exit__(None, None, None)

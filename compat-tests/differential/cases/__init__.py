@@ -12,9 +12,9 @@ GROUPS = ["connecting", "words", "framing", "creating", "changing", "reading", "
           "watching", "access", "quotas", "ephemerals", "expiring", "restarting", "variants",
           "ensembles"]
 
-# What is about one server: the words that tell of it (`monitoring/` asks for them in ensembles), few
-# connections, no word to ask whether it serves; and requests that cannot be read, which followers
-# of Apache ZooKeeper leave without an answer.
+# What is about one server: the words that tell of it (`monitoring/` asks for them in ensembles),
+# few connections, no word to ask whether it serves; and requests that cannot be read, which
+# followers of Apache ZooKeeper leave without an answer.
 ALONE_GROUPS = {"words", "framing"}
 ALONE_PROFILES = {"guarded", "variant"}
 

@@ -58,7 +58,7 @@ _moved_requests("failing_multi", lambda root: p.multi(p.check(f"{root}/x", 9)))
 
 @case(servers=(3,))
 def ensemble_session_goes_round(t):
-    """The same session at every server, one after the other, each time with a dropped connection."""
+    """The same session at every server, one after the other, behind a dropped connection."""
     t.connect("a", at=1)
     t.call("a", p.create(f"{t.root}/e", flags=p.EPHEMERAL))
     for at in (2, 3, 1, 3, 2, 1):
