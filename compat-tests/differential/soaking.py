@@ -393,7 +393,7 @@ class Soak:
         They happen in order, so some first ones have. None can come later: its session is with
         another connection now, and the barrier is behind all that was taken from the old one.
         """
-        paths = sorted({path for request in rest for path in paths_of(request)} | {ROOT})
+        paths = sorted({path for request in rest for path in paths_of(request)} | {"/"})
         killed, reference = (side.clients[name] for side in self._sides[::-1])
         killed.call(barrier())
         there = self._facts(killed, paths)
