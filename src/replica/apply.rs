@@ -132,7 +132,7 @@ impl Replica {
         let Some(client) = self.clients.get_mut(&conn) else { return };
         let head = client.waiting.pop_front();
         assert!(matches!(head, Some(Waiting::Write(_))), "replies keep the order of requests");
-        if *applied == Applied::Error(ErrorCode::SessionMoved.number()) {
+        if is_moved(applied) {
             // The client has another connection by now and does not mean this one.
             self.detach(conn);
             out.push(Effect::Close(conn, CloseReason::SessionMoved));
@@ -181,5 +181,14 @@ impl Replica {
         let mut frame = BytesMut::with_capacity(128);
         reader.answer(tree, Some(watches), request.xid, &request.request, &mut frame);
         out.push(Effect::Reply(conn, frame.freeze()));
+    }
+}
+
+/// Whether a write, or a part of a multi, was refused because its session goes on elsewhere.
+fn is_moved(applied: &Applied) -> bool {
+    match applied {
+        Applied::Error(code) => *code == ErrorCode::SessionMoved.number(),
+        Applied::Multi(parts) => parts.iter().any(is_moved),
+        _ => false,
     }
 }
