@@ -18,6 +18,8 @@ use zabra::client::{Client, CreateMode, DataStat, Options};
 use zabra::types::{Acl, Id, perms};
 
 const CREDENTIALS: &str = "digest super:test";
+/// Of a member of an ensemble, which has an address of its own.
+const ADMIN_PORT: u16 = 8080;
 const SUPER: &str = "DigestAuthenticationProvider.superDigest=super:D/InIHSb7yEEbrWz8b9l71RjZJU=";
 
 /// A server, and its AdminServer, whose port stays when it begins anew.
@@ -28,18 +30,21 @@ struct Restored {
 
 /// An AdminServer of this machine, and who asks it.
 struct Admin {
-    port: u16,
+    address: String,
     credentials: &'static str,
 }
 
 /// Starts one. Another program may take its port first; then another one is tried.
 fn start(data: &Path, settings: &[&str]) -> Restored {
     for _ in 0..10 {
-        let admin = Admin::somewhere();
-        let port = format!("admin.serverPort={}", admin.port);
+        let probe = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let address = probe.local_addr().expect("its address");
+        drop(probe);
+        let port = format!("admin.serverPort={}", address.port());
         let own = ["admin.serverAddress=127.0.0.1", SUPER, &port];
         let settings: Vec<_> = own.iter().chain(settings).copied().collect();
         if let Ok(server) = Server::run(server_command(data, &settings)) {
+            let admin = Admin { address: address.to_string(), credentials: CREDENTIALS };
             return Restored { server, admin };
         }
     }
@@ -62,17 +67,10 @@ impl Restored {
 }
 
 impl Admin {
-    /// On a port that is free.
-    fn somewhere() -> Self {
-        let probe = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-        let port = probe.local_addr().expect("its address").port();
-        Self { port, credentials: CREDENTIALS }
-    }
-
     /// A connection on which a request was sent, of whose body `announced` bytes are to come.
     fn send(&self, method: &str, path: &str, body: &[u8], announced: usize) -> TcpStream {
         let credentials = self.credentials;
-        let mut socket = TcpStream::connect(("127.0.0.1", self.port)).expect("a connection");
+        let mut socket = TcpStream::connect(&self.address).expect("a connection");
         socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         let head = format!(
             "{method} /commands/{path} HTTP/1.1\r\nHost: a\r\nAuthorization: {credentials}\r\n\
@@ -226,16 +224,15 @@ async fn not_everybody_may_restore() {
 #[test]
 fn a_member_of_an_ensemble_says_how_to_restore() {
     let mut ensemble = Ensemble::new(3, SUPER);
-    let admin = Admin::somewhere();
-    for id in [1, 2] {
-        let mut command = ensemble.command(id);
-        if id == 1 {
-            let port = format!("admin.serverPort={}", admin.port);
-            command.args(["-D", "admin.serverAddress=127.0.0.1", "-D", &port]);
-        }
-        ensemble.run_by(id, command);
-    }
+    let address = ensemble.address(1, ADMIN_PORT);
+    let (host, _) = address.rsplit_once(':').expect("a port");
+    let mut first = ensemble.command(1);
+    let keys = [format!("admin.serverAddress={host}"), format!("admin.serverPort={ADMIN_PORT}")];
+    first.args(keys.iter().flat_map(|key| ["-D", key]));
+    ensemble.run_by(1, first);
+    ensemble.run(2);
     ensemble.serving(1);
+    let admin = Admin { address, credentials: CREDENTIALS };
     let (status, answer) = admin.restore(b"anything");
     assert_eq!(status, 409, "{answer}");
     assert!(answer["error"].as_str().is_some_and(|why| why.contains("zabra import")), "{answer}");

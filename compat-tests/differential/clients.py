@@ -53,15 +53,9 @@ class Names(decode.Names):
         """In brackets, but for those that mean nothing."""
         return str(value) if value in (0, -1) else f"<{value}>"
 
-    def time(self, zxid: int, value: int) -> str:
-        """`@` for the one time of its zxid, if that lies within this run."""
-        if zxid == 0:
-            return "0" if value == 0 else "start"
-        known = self._times.setdefault(zxid, value)
-        if known != value:
-            return f"@{value - known:+}"
-        fits = self._started - CLOCK_SLACK_MS < value < time.time() * 1000 + CLOCK_SLACK_MS
-        return "@" if fits else f"@{value}"
+    def fits(self, zxid: int, value: int) -> bool:
+        """Whether this time lies within the run."""
+        return self._started - CLOCK_SLACK_MS < value < time.time() * 1000 + CLOCK_SLACK_MS
 
 
 @dataclass

@@ -41,8 +41,11 @@ class Names:
         known = self._times.setdefault(zxid, value)
         if known != value:
             return f"@{value - known:+}"
-        off = abs(value - time.time() * 1000)
-        return "@" if zxid <= self.base or off < CLOCK_SLACK else f"@{value}"
+        return "@" if self.fits(zxid, value) else f"@{value}"
+
+    def fits(self, zxid: int, value: int) -> bool:
+        """Whether the time of a zxid may be this: now, but for what is older than the case."""
+        return zxid <= self.base or abs(value - time.time() * 1000) < CLOCK_SLACK
 
 
 def show_bytes(data: bytes | None) -> str:

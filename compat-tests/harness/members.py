@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import cache
-from harness.servers import four_letter
+from harness.servers import end, four_letter
 
 APACHE = "apache-3.9"
 DEBIAN = "apache-3.8"
@@ -208,13 +208,8 @@ class Member:
         if self._paused:
             self.resume()
         if self.running():
-            self._process.send_signal(signal.SIGTERM)
-            try:
-                self._process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
+            if not end(self._process):
                 self.deaths.append(f"{self.name} does not end when it is asked to")
-                self._process.kill()
-                self._process.wait()
             self._process = None
 
     def pause(self) -> None:

@@ -44,6 +44,19 @@ def four_letter(port: int, word: bytes, host: str = "127.0.0.1", timeout: float 
         return answer
 
 
+def end(process: subprocess.Popen, seconds: float = STOP_SECONDS) -> bool:
+    """Asks a process to end, as an operator does, and ends it by force if it takes longer; whether
+    asking was enough."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(seconds)
+        return True
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return False
+
+
 class Server:
     """A running server."""
 
@@ -141,12 +154,7 @@ class Server:
 
     def _end_process(self) -> None:
         if self._process is not None:
-            self._process.send_signal(signal.SIGTERM)
-            try:
-                self._process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            end(self._process)
         self._process = None
 
     def stop(self) -> None:

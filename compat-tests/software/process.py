@@ -2,12 +2,13 @@
 
 import contextlib
 import os
-import signal
 import subprocess
 import time
 from pathlib import Path
 
 import psutil
+
+from harness.servers import end
 
 STOP_SECONDS = 30
 
@@ -91,13 +92,8 @@ class Process:
     def stop(self, seconds: float = STOP_SECONDS) -> None:
         """Asks it to end, as an operator does."""
         if self.running():
-            self._process.send_signal(signal.SIGTERM)
-            try:
-                self._process.wait(seconds)
-            except subprocess.TimeoutExpired:
+            if not end(self._process, seconds):
                 self.deaths.append(f"{self.name} does not end when it is asked to")
-                self._process.kill()
-                self._process.wait()
             self._process = None
 
     def tail(self, lines: int = 15) -> str:

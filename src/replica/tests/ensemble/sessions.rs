@@ -47,11 +47,18 @@ fn who_comes_by_an_old_connection_is_told_to_go() {
     let leader = cluster.leader();
     let learners = cluster.others(leader);
     // From a learner to the leader, and from one learner to another.
-    for (first, second) in [(learners[0], leader), (learners[0], learners[1])] {
+    let ways = [leader, learners[1]].map(|second| (learners[0], second));
+    for ((first, second), is_multi) in ways.into_iter().flat_map(|way| [(way, false), (way, true)])
+    {
         let (old, session) = cluster.open(first);
         let new = cluster.reopen(second, session);
         let path = format!("/{session}");
-        cluster.create(first, old, 1, &path, 0);
+        if is_multi {
+            let ops = vec![MultiOp::Create(create_op(&path, 0))];
+            cluster.ask(first, old, 1, OpCode::Multi, Request::Multi(MultiRequest { ops }));
+        } else {
+            cluster.create(first, old, 1, &path, 0);
+        }
         cluster.deliver();
         assert_eq!(cluster.seen(old), [Seen::Closed(CloseReason::SessionMoved)]);
         assert!(!cluster.has(leader, &path));
