@@ -79,10 +79,20 @@ impl Drop for Asked {
 }
 
 fn ask(address: &str, method: &str, path: &str) -> (u16, String) {
+    answer(send(address, method, path))
+}
+
+/// A connection on which a request was sent.
+fn send(address: &str, method: &str, path: &str) -> TcpStream {
     let mut socket = TcpStream::connect(address).expect("a connection");
     socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     write!(socket, "{method} {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         .expect("a request");
+    socket
+}
+
+/// Status and body of the answer that comes.
+fn answer(mut socket: TcpStream) -> (u16, String) {
     let mut answer = String::new();
     socket.read_to_string(&mut answer).expect("an answer");
     let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
@@ -131,6 +141,21 @@ fn requests_that_make_no_sense_are_answered_as_by_zookeeper() {
     assert_eq!(server.command("gtmk")["tracemask"], 307);
     let (_, list) = server.ask("GET", "/commands");
     assert!(list.starts_with("<a href=\"/commands/configuration\">configuration</a>\n<br/>\n"));
+}
+
+/// As `nc -N` and scripts ask.
+#[test]
+fn whoever_says_no_more_is_answered() {
+    let data = tempdir().expect("a directory");
+    let server = Asked::start(data.path(), &[]);
+    let paths = [(&server.admin, "/commands/mntr"), (&server.metrics, "/metrics")];
+    for (address, path) in paths {
+        let socket = send(address, "GET", path);
+        socket.shutdown(std::net::Shutdown::Write).expect("an end");
+        let (status, body) = answer(socket);
+        assert_eq!(status, 200);
+        assert!(body.contains("znode_count"), "{path}: {body}");
+    }
 }
 
 #[test]

@@ -119,6 +119,8 @@ async fn converse<F, A>(
         .timer(TokioTimer::new())
         .header_read_timeout(idle)
         .max_buf_size(MAX_HEAD)
+        // Whoever says no more may still wait for the answer; and whoever is gone has asked.
+        .half_close(true)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let served = tokio::select! {
