@@ -80,9 +80,9 @@ pub enum Action {
         from: Zxid,
         /// Bytes of payload after which to stop.
         max_bytes: usize,
-        /// Whether to say `None`, too, if a snapshot is less work than all that lies behind `from`
-        /// (ZK: `ZKDatabase.calculateTxnLogSizeLimit`).
-        weigh: bool,
+        /// If given, say `None`, too, if a snapshot is less work than all from `from` to this zxid,
+        /// about (ZK: `ZKDatabase.calculateTxnLogSizeLimit`).
+        weigh_to: Option<Zxid>,
     },
     /// Write a SNAP packet and the image of the tree; then say [`Input::SnapshotSent`].
     SendSnapshot(LinkId),

@@ -148,7 +148,7 @@ impl Journal {
     /// The last transaction up to a zxid; the one before all that are here if the zxid is before
     /// them.
     pub(super) fn last_up_to(&self, zxid: Zxid) -> Zxid {
-        let count = self.entries.partition_point(|entry| entry.zxid <= zxid);
+        let count = self.count_up_to(zxid);
         count.checked_sub(1).map_or(self.base, |at| self.entries[at].zxid)
     }
 
@@ -172,12 +172,49 @@ impl Journal {
 
     /// The entries behind a zxid.
     pub(super) fn after(&self, zxid: Zxid) -> impl Iterator<Item = &Entry> + '_ {
-        let start = self.entries.partition_point(|entry| entry.zxid <= zxid);
-        self.entries.range(start..)
+        self.entries.range(self.count_up_to(zxid)..)
+    }
+
+    /// How many entries there are up to a zxid. Those of an epoch count up by one, so that it is
+    /// known without a search, through memory that is in no cache, how far one of the first or of
+    /// the last epoch here is from that end.
+    fn count_up_to(&self, zxid: Zxid) -> usize {
+        let from_base = usize::try_from(zxid.0 - self.base.0).ok();
+        let to_last = usize::try_from(self.last().0 - zxid.0).ok();
+        let from_last = to_last.and_then(|distance| self.entries.len().checked_sub(distance));
+        let is_it = |count: &usize| match count.checked_sub(1) {
+            Some(at) => self.entries.get(at).is_some_and(|entry| entry.zxid == zxid),
+            None => zxid == self.base,
+        };
+        let found = from_last.filter(is_it).or_else(|| from_base.filter(is_it));
+        found.unwrap_or_else(|| self.entries.partition_point(|entry| entry.zxid <= zxid))
     }
 
     /// The first entry behind a zxid.
     pub(super) fn next_after(&self, zxid: Zxid) -> Option<Zxid> {
         self.after(zxid).next().map(|entry| entry.zxid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of several epochs, and beginning within one.
+    #[test]
+    fn entries_are_found_as_by_a_search() {
+        let epoch = |epoch: i64, counters: std::ops::RangeInclusive<i64>| {
+            counters.map(move |counter| Zxid((epoch << 32) + counter))
+        };
+        let zxids = || epoch(1, 8..=10).chain(epoch(2, 1..=1)).chain(epoch(4, 1..=5));
+        let tail = zxids().map(|zxid| (zxid, Bytes::new())).collect();
+        for journal in
+            [Journal::new(Zxid((1 << 32) + 7), tail, 0), Journal::new(Zxid(9), Vec::new(), 0)]
+        {
+            for wanted in (0..6).flat_map(|number| epoch(number, 0..=12)) {
+                let expected = journal.entries.iter().filter(|entry| entry.zxid <= wanted).count();
+                assert_eq!(journal.count_up_to(wanted), expected, "{wanted}");
+            }
+        }
     }
 }

@@ -244,7 +244,7 @@ impl Links {
             if !link.drained().await {
                 return;
             }
-            let limit = if read.weigh { shared.log_worth_reading() } else { u64::MAX };
+            let limit = if read.weighs() { shared.log_worth_reading() } else { u64::MAX };
             let read = tokio::task::spawn_blocking(move || read.carry_out(&*store, limit));
             let entries = match read.await {
                 Ok(Ok(entries)) => entries.map(|entries| {

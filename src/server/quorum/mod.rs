@@ -67,8 +67,8 @@ impl Quorum {
             }
             Action::Send(id, packet) => self.to_link(id, written, |link| link.push(&packet)),
             Action::Close(id, why) => self.to_link(id, written, |link| link.close(why)),
-            Action::ReadLog { link, from, max_bytes, weigh } => {
-                let read = ReadLog { from, max_bytes, weigh };
+            Action::ReadLog { link, from, max_bytes, weigh_to } => {
+                let read = ReadLog { from, max_bytes, weigh_to };
                 let _ = self.links.send(links::Command::ReadLog(link, read));
             }
             Action::SendSnapshot(id) => {

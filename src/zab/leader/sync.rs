@@ -93,7 +93,7 @@ impl Leader {
             Choice::Diff(_) | Choice::Trunc(_) => {}
             Choice::LookInLog => {
                 self.set_progress(link, Progress::Choosing(last));
-                read_log(link, last, true, out);
+                read_log(link, last, Some(core.journal.last()), out);
             }
             Choice::Snap => self.send_snapshot(link, core, out),
         }
@@ -197,7 +197,7 @@ impl Leader {
     fn send_from(&mut self, link: LinkId, from: Zxid, core: &Core, out: &mut Vec<Output>) {
         if from < core.journal.base() {
             self.set_progress(link, Progress::Reading(from));
-            return read_log(link, from.next(), false, out);
+            return read_log(link, from.next(), None, out);
         }
         let horizon = self.horizon(core);
         let Some(learner) = self.learners.get_mut(&link) else { return };
@@ -230,8 +230,8 @@ impl Leader {
     }
 }
 
-fn read_log(link: LinkId, from: Zxid, weigh: bool, out: &mut Vec<Output>) {
-    out.push(Output::Do(Action::ReadLog { link, from, max_bytes: READ_BYTES, weigh }));
+fn read_log(link: LinkId, from: Zxid, weigh_to: Option<Zxid>, out: &mut Vec<Output>) {
+    out.push(Output::Do(Action::ReadLog { link, from, max_bytes: READ_BYTES, weigh_to }));
 }
 
 /// A PROPOSAL.

@@ -184,11 +184,12 @@ impl World {
                 self.coverage.note_link(&why);
                 self.close_link(server, link);
             }
-            Action::ReadLog { link, from, max_bytes, weigh } => {
+            Action::ReadLog { link, from, max_bytes, weigh_to } => {
                 let who = self.servers[server].life();
                 let delay = self.random.delay(self.plan.disk);
                 // Sometimes the tree is the smaller.
-                let max_bytes = if weigh && self.random.one_in(4) { 0 } else { max_bytes };
+                let max_bytes =
+                    if weigh_to.is_some() && self.random.one_in(4) { 0 } else { max_bytes };
                 self.after(delay, Event::LogRead { who, link, from, max_bytes });
             }
             Action::SendSnapshot(link) => {
