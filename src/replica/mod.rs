@@ -37,7 +37,7 @@ pub use frames::{error_reply, plain_reply};
 pub use io::{ClientRequest, CloseReason, Effect, Handshake, Identities, Input};
 pub use local_sessions::LocalSessions;
 pub use reads::{Reader, needs_watches};
-pub use recovery::{Recovered, Recovery, RecoveryError};
+pub use recovery::{Recovered, Recovery, RecoveryError, Undecided};
 
 use crate::auth::AuthOptions;
 use crate::prep::{Prep, PrepOptions};
@@ -157,7 +157,7 @@ pub struct Kept {
     /// Sessions that no checkpoint has yet.
     pub session_changes: SessionChanges,
     /// The log behind the tree.
-    pub tail: Vec<(Zxid, Bytes)>,
+    pub tail: Vec<Undecided>,
 }
 
 /// A transaction of another server has led to another tree than that server expected.
@@ -235,9 +235,6 @@ impl Replica {
 
     /// The brain of a member of an ensemble, whose tree is as it was stored. It serves nobody until
     /// it has found a leader or become one.
-    ///
-    /// # Panics
-    /// If the log holds what [`Recovery`] would not have let pass.
     #[must_use]
     pub fn member(
         options: ReplicaOptions,
@@ -248,7 +245,7 @@ impl Replica {
         now: Now,
     ) -> Self {
         let Kept { sessions, session_changes, tail } = kept;
-        let proposals = read_tail(&tail);
+        let (proposals, tail) = split(tail);
         // What is stored may be such an image, and the end of the log what it has to catch up with.
         let comparable = tail.is_empty();
         let found = Found { epochs, applied: tree.applied_zxid(), tail };
@@ -305,11 +302,12 @@ impl Replica {
     /// [`zab::Input::Closed`].
     ///
     /// # Panics
-    /// If clients are served, or as [`Replica::member`].
+    /// If clients are served.
     pub fn replaced(&mut self, tree: &Tree, kept: Kept, now: Now) {
         assert_eq!(self.stance, Stance::Idle, "the tree is in use");
         let Kept { sessions, session_changes, tail } = kept;
-        self.proposals = read_tail(&tail);
+        let (proposals, tail) = split(tail);
+        self.proposals = proposals;
         self.applied = tree.applied_zxid();
         self.session_changes = session_changes;
         self.adopt(sessions, now);
@@ -423,11 +421,11 @@ impl Replica {
     }
 }
 
-/// The transactions of a log of which nobody knows yet whether it is decided.
-fn read_tail(tail: &[(Zxid, Bytes)]) -> VecDeque<Proposal> {
-    let proposals = tail.iter().map(|(zxid, payload)| {
-        let txn = Transaction::from_bytes(payload.clone()).expect("recovery has read the log");
-        Proposal { zxid: *zxid, txn, origin: Origin::Elsewhere }
+/// The end of a log, as what is to be applied and as what is to be broadcast.
+fn split(tail: Vec<Undecided>) -> (VecDeque<Proposal>, Vec<(Zxid, Bytes)>) {
+    let halves = tail.into_iter().map(|Undecided { txn, payload }| {
+        let zxid = Zxid(txn.header.zxid);
+        (Proposal { zxid, txn, origin: Origin::Elsewhere }, (zxid, payload))
     });
-    proposals.collect()
+    halves.unzip()
 }

@@ -21,9 +21,18 @@ pub struct Recovered {
     pub session_changes: SessionChanges,
     /// The rest of the log, oldest first: of that only a leader can tell whether it is decided. A
     /// server alone has none.
-    pub tail: Vec<(Zxid, Bytes)>,
+    pub tail: Vec<Undecided>,
     /// How many transactions of the log were applied.
     pub replayed: u64,
+}
+
+/// A transaction of the log of which this server does not know whether it is decided.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Undecided {
+    /// What it does.
+    pub txn: Transaction,
+    /// The same as it is logged.
+    pub payload: Bytes,
 }
 
 /// Why what is stored cannot be used.
@@ -64,7 +73,7 @@ pub struct Recovery {
     session_changes: SessionChanges,
     /// Up to where the log is decided; `None` if all of it is.
     decided: Option<Zxid>,
-    tail: Vec<(Zxid, Bytes)>,
+    tail: Vec<Undecided>,
     replayed: u64,
 }
 
@@ -138,7 +147,7 @@ impl Recovery {
         }
         self.tree()?;
         if self.decided.is_some_and(|decided| decided < zxid) {
-            self.tail.push((zxid, payload));
+            self.tail.push(Undecided { txn, payload });
             return Ok(());
         }
         self.replay(&txn)

@@ -3,12 +3,11 @@
 use crate::auth::AuthOptions;
 use crate::config::{Config, Containers, Ensemble, Limits, TreeSettings};
 use crate::prep::PrepOptions;
-use crate::replica::{LocalSessions, ReaperOptions, ReplicaOptions};
+use crate::replica::{LocalSessions, ReaperOptions, ReplicaOptions, Undecided};
 use crate::store::Durability;
-use crate::tree::{CONFIG_PATH, NodeRef, Transaction, Tree, TreeOptions, Txn};
+use crate::tree::{CONFIG_PATH, NodeRef, Tree, TreeOptions, Txn};
 use crate::types::{ExtendedTypes, ServerId, Zxid};
 use crate::zab::{self, PeerOptions};
-use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -164,14 +163,14 @@ pub(crate) fn set_config(tree: &mut Tree, ensemble: &Ensemble, wall: i64) {
 
 /// Whether a tree or the log behind it shows that a reconfig has given the ensemble other members
 /// than this server knows.
-pub(crate) fn was_reconfigured(tree: &Tree, tail: &[(Zxid, Bytes)], ensemble: &Ensemble) -> bool {
+pub(crate) fn was_reconfigured(tree: &Tree, tail: &[Undecided], ensemble: &Ensemble) -> bool {
     let members = members(ensemble, false);
     let shown = tree.node(CONFIG_PATH).and_then(NodeRef::data);
-    let mut logged =
-        tail.iter().filter_map(|(_, entry)| Transaction::from_bytes(entry.clone()).ok());
     shown.is_some_and(|shown| members.was_changed_in(shown))
-        || logged.any(|txn| match txn.body {
-            Txn::Reconfig(body) => body.data.is_some_and(|text| members.was_changed_in(&text)),
+        || tail.iter().any(|entry| match &entry.txn.body {
+            Txn::Reconfig(body) => {
+                body.data.as_deref().is_some_and(|text| members.was_changed_in(text))
+            }
             _ => false,
         })
 }

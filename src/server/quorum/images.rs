@@ -6,7 +6,7 @@
 use super::super::snapshot::{Outgoing, Received, SnapshotError, receive};
 use super::super::{Shared, clock, options, recover};
 use super::link::Link;
-use crate::replica::{Input, Recovered, Recovery};
+use crate::replica::{Input, Kept, Recovered, Recovery};
 use crate::store::Store;
 use crate::types::{LinkId, Zxid};
 use crate::zab;
@@ -99,7 +99,7 @@ impl<'a> Arrival<'a> {
         }
         self.gone = None;
         let input = zab::Input::SnapshotReceived(link, zxid);
-        shared.put_tree(tree, sessions, Vec::new(), Vec::new(), input);
+        shared.put_tree(tree, Kept { sessions, ..Kept::default() }, input);
         Ok(())
     }
 
@@ -117,7 +117,7 @@ impl<'a> Arrival<'a> {
             Ok(Ok((recovered, _))) => {
                 let Recovered { tree, sessions, session_changes, tail, .. } = recovered;
                 tracing::info!("loaded the tree as of {} again", tree.applied_zxid());
-                shared.put_tree(tree, sessions, session_changes, tail, input);
+                shared.put_tree(tree, Kept { sessions, session_changes, tail }, input);
             }
             Ok(Err(error)) => {
                 shared.stop.fail(format!("the stored tree cannot be loaded again: {error}"));

@@ -30,7 +30,7 @@ mod tests;
 use super::Shared;
 use super::checkpoints::{CheckpointQueue, LogPin, Stopping};
 use super::options;
-use crate::replica::{Input, Kept, SessionChanges};
+use crate::replica::{Input, Kept};
 use crate::store::apache::{ImageDecoder, ImageError, ImageItem, write_image};
 use crate::store::{Checkpoint, CheckpointKind, Store, StoreError};
 use crate::tree::{LoadError, Tree, TreeLoader, TreeOptions};
@@ -345,18 +345,10 @@ impl Shared {
 
     /// Puts a tree into the place of the one that [`drop_tree`](Self::drop_tree) left, with its
     /// sessions and those changes of them that are not stored. Then the brain hears `input`.
-    pub(crate) fn put_tree(
-        &self,
-        tree: Tree,
-        sessions: BTreeMap<SessionId, i32>,
-        session_changes: SessionChanges,
-        tail: Vec<(Zxid, Bytes)>,
-        input: zab::Input,
-    ) {
+    pub(crate) fn put_tree(&self, tree: Tree, kept: Kept, input: zab::Input) {
         {
             let mut brain = self.brain.lock();
             *self.tree.write() = tree;
-            let kept = Kept { sessions, session_changes, tail };
             brain.replica.replaced(&self.tree.read(), kept, self.clock.now());
             self.checkpoints.resume();
             self.inbox.lock().push(Input::Quorum(input));
