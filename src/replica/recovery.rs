@@ -68,6 +68,8 @@ pub enum RecoveryError {
 #[derive(Debug)]
 pub struct Recovery {
     options: TreeOptions,
+    /// How many znodes will come, about.
+    expected: usize,
     stage: Stage,
     sessions: BTreeMap<SessionId, i32>,
     session_changes: SessionChanges,
@@ -90,6 +92,7 @@ impl Recovery {
     pub const fn new(options: TreeOptions) -> Self {
         Self {
             options,
+            expected: 0,
             stage: Stage::Loading(None),
             sessions: BTreeMap::new(),
             session_changes: Vec::new(),
@@ -106,6 +109,12 @@ impl Recovery {
         Self { decided: Some(decided), ..Self::new(options) }
     }
 
+    /// About so many znodes will come: room is made for them at once.
+    #[must_use]
+    pub fn expecting(self, znodes: usize) -> Self {
+        Self { expected: znodes, ..self }
+    }
+
     /// A stored znode; parents come before their children.
     ///
     /// # Errors
@@ -114,7 +123,11 @@ impl Recovery {
         let Stage::Loading(loader) = &mut self.stage else {
             return Err(RecoveryError::BehindMark);
         };
-        let loader = loader.get_or_insert_with(|| TreeLoader::new(self.options));
+        let loader = loader.get_or_insert_with(|| {
+            let mut loader = TreeLoader::new(self.options);
+            loader.expect(self.expected);
+            loader
+        });
         Ok(loader.insert(path, record)?)
     }
 

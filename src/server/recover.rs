@@ -11,6 +11,7 @@ pub(crate) fn recover(
     store: &dyn Store,
     mut recovery: Recovery,
 ) -> Result<(Recovered, Loaded), StoreError> {
+    recovery = recovery.expecting(store.expected_znodes());
     let loaded = store.load(&mut |item| {
         let taken = match item {
             Item::Znode(path, record) => recovery.znode(path, record),

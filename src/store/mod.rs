@@ -196,6 +196,11 @@ pub trait Store: Send + Sync {
     /// what the visitor does not take.
     fn load(&self, visit: &mut Visitor<'_>) -> Result<Loaded, StoreError>;
 
+    /// About how many znodes [`load`](Self::load) will find, or 0 if nobody knows.
+    fn expected_znodes(&self) -> usize {
+        0
+    }
+
     /// Adds entries to the end of the log, all or none, with at most one sync. No entries: nothing.
     ///
     /// # Errors

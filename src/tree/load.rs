@@ -39,13 +39,27 @@ pub struct TreeLoader {
     has_root: bool,
     /// The path and id of the parent of the znode before: siblings follow each other.
     parent: (String, NodeId),
+    /// The greatest path so far. One behind it is new.
+    greatest: String,
 }
 
 impl TreeLoader {
     /// Starts with no znodes at all.
     #[must_use]
     pub fn new(options: TreeOptions) -> Self {
-        Self { tree: Tree::bare(options), has_root: false, parent: (String::new(), ROOT) }
+        Self {
+            tree: Tree::bare(options),
+            has_root: false,
+            parent: (String::new(), ROOT),
+            greatest: String::new(),
+        }
+    }
+
+    /// Makes room for about so many znodes, if none have come yet.
+    pub fn expect(&mut self, znodes: usize) {
+        if !self.has_root {
+            self.tree.nodes.expect(znodes);
+        }
     }
 
     /// Adds a znode, whose parent must be there already: order by path bytes does. The root, which
@@ -73,7 +87,9 @@ impl TreeLoader {
             self.parent = (parent.to_owned(), id);
         }
         let parent = self.parent.1;
-        if self.tree.nodes.child(parent, name).is_some() {
+        if path > self.greatest.as_str() {
+            path.clone_into(&mut self.greatest);
+        } else if self.tree.nodes.child(parent, name).is_some() {
             return Err(LoadError::Duplicate(path.to_owned()));
         }
         self.tree.insert(parent, path, data.as_deref(), acl.as_deref(), &stat);
@@ -111,6 +127,7 @@ impl TreeLoader {
         // The root is given its content like any change; in the store it has it already.
         drop(self.tree.dirty.take());
         debug_assert!(self.tree.nodes.is_live(ROOT));
+        self.tree.nodes.fit();
         self.tree.add_system_nodes();
         self.tree.find_quotas();
         self.tree.applied = applied;

@@ -20,6 +20,16 @@ impl Nodes {
         Self { slab, index: Index::default() }
     }
 
+    /// Makes room for about so many nodes, in a tree that has none but the root.
+    pub(super) fn expect(&mut self, nodes: usize) {
+        self.index.expect(nodes);
+    }
+
+    /// Gives back the room for nodes that did not come.
+    pub(super) fn fit(&mut self) {
+        self.index.fit(&self.slab);
+    }
+
     pub(super) fn len(&self) -> usize {
         self.slab.len()
     }

@@ -214,6 +214,10 @@ impl Store for RocksStore {
         })
     }
 
+    fn expected_znodes(&self) -> usize {
+        self.tree.expected_records()
+    }
+
     fn append(&self, entries: &[LogEntry], durability: Durability) -> Result<(), StoreError> {
         self.guarded(|| {
             let mut bounds = self.bounds.lock();

@@ -20,6 +20,8 @@ const BASE_KEY: [u8; 1] = [1];
 const GENERATIONS: [u8; 2] = [0x10, 0x11];
 const ZNODE: u8 = 1;
 const SESSION: u8 = 2;
+/// What a znode takes in a file, at least: its stat.
+const MIN_RECORD_BYTES: u64 = 60;
 /// Records are decoded from pieces of chunks this large: one allocation serves many.
 const CHUNK_BYTES: usize = 256 << 10;
 
@@ -186,6 +188,13 @@ impl TreeDb {
     pub(super) fn view(&self) -> View<'_> {
         self.views.fetch_add(1, Ordering::SeqCst);
         View { dir: &self.dir, snapshot: self.db.snapshot(), views: &self.views }
+    }
+
+    /// About how many records there are: RocksDB's guess, but no more than fit into the files.
+    pub(super) fn expected_records(&self) -> usize {
+        let number = |property| self.db.property_int_value(property).ok().flatten().unwrap_or(0);
+        let most = number("rocksdb.total-sst-files-size") / MIN_RECORD_BYTES;
+        number("rocksdb.estimate-num-keys").min(most).try_into().unwrap_or(0)
     }
 
     /// What is stored now, for readers outside.

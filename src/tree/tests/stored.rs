@@ -24,6 +24,35 @@ fn drained(tree: &mut Tree) -> Vec<String> {
     tree.drain_dirty().into_iter().map(|(path, _)| path).collect()
 }
 
+/// Whatever was expected, and in whatever order they come.
+#[test]
+fn znodes_that_come_twice_are_noticed() {
+    let mut world = World::new();
+    world.create_all(&["/p", "/p/a", "/p/b", "/q", "/q/a"]);
+    let (tree, zxid) = (everything(&world.tree), world.tree.applied_zxid());
+    let names: Vec<_> = tree.keys().cloned().collect();
+    for expected in [0, 3, 1_000_000] {
+        for order in [names.clone(), ["/", "/q", "/q/a", "/p", "/p/b"].map(str::to_owned).into()] {
+            for again in order.iter().filter(|path| *path != "/") {
+                let mut loader = TreeLoader::new(TreeOptions::default());
+                loader.expect(expected);
+                for path in &order {
+                    loader.insert(path, tree[path].clone()).expect("it is new");
+                }
+                let twice = loader.insert(again, tree[again].clone());
+                assert_eq!(twice, Err(LoadError::Duplicate(again.clone())));
+            }
+        }
+        let mut loader = TreeLoader::new(TreeOptions::default());
+        loader.expect(expected);
+        for (path, record) in &tree {
+            loader.insert(path, record.clone()).expect("it is new");
+        }
+        let loaded = loader.finish_unchecked(zxid).expect("a tree");
+        assert_eq!(everything(&loaded), tree);
+    }
+}
+
 #[test]
 fn a_fresh_tree_has_everything_to_write() {
     let mut world = World::new();
