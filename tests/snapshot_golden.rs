@@ -55,7 +55,7 @@ fn read(input: &mut BytesMut) -> Read {
     let end = Checkpoint { znodes: Vec::new(), sessions: Vec::new(), kind };
     store.checkpoint(&end).expect("end");
     assert_eq!(decoder.awaited_acls(), 0);
-    Read { tree: loader.finish_unchecked(ZXID).expect("a tree"), store, sessions, paths }
+    Read { tree: loader.finish_fuzzy(ZXID).expect("a tree"), store, sessions, paths }
 }
 
 /// The stream up to the image, and what is behind its packet.

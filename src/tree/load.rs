@@ -102,8 +102,8 @@ impl TreeLoader {
         self.tree.digest()
     }
 
-    /// The tree, if it is the one that was stored. A mark with digest 0 was written without
-    /// digests and is not checked.
+    /// The tree, if it is the one that was stored at some moment. A mark with digest 0 was written
+    /// without digests and is not checked.
     ///
     /// # Errors
     /// `NoRoot` or `DigestMismatch`.
@@ -115,8 +115,10 @@ impl TreeLoader {
         self.finish_unchecked(Zxid(mark.applied))
     }
 
-    /// The tree as it is, for images that come without a digest, such as another server's that was
-    /// taken while writes went on.
+    /// The tree of one moment as it is, for images that come without a digest.
+    ///
+    /// The usage that quotas state is part of what was stored: it is the sum of the changes so far,
+    /// which a count of the znodes need not give, see [`quota`](super::quota).
     ///
     /// # Errors
     /// `NoRoot`.
@@ -129,8 +131,22 @@ impl TreeLoader {
         debug_assert!(self.tree.nodes.is_live(ROOT));
         self.tree.nodes.fit();
         self.tree.add_system_nodes();
-        self.tree.find_quotas();
+        self.tree.find_limits();
         self.tree.applied = applied;
         Ok(self.tree)
+    }
+
+    /// The tree of another server's image that was taken while writes went on, and so has parts of
+    /// transactions behind `applied`, which are to be applied again.
+    ///
+    /// The usage that quotas state is of another moment than the znodes, and is counted anew, as
+    /// ZooKeeper does it: [`Tree::drain_dirty`] tells a store of that.
+    ///
+    /// # Errors
+    /// `NoRoot`.
+    pub fn finish_fuzzy(self, applied: Zxid) -> Result<Tree, LoadError> {
+        let mut tree = self.finish_unchecked(applied)?;
+        tree.recount_all();
+        Ok(tree)
     }
 }

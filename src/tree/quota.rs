@@ -2,7 +2,17 @@
 //! (ZK: `Quotas`, `StatsTrack`, and the quota parts of `DataTree`).
 //!
 //! The usage is kept by every server for itself, without a transaction: it changes no version,
-//! fires no watch and has no part in the digest.
+//! fires no watch and has no part in the digest. Still it must be the same on all servers, for
+//! clients read it everywhere and the leader refuses what exceeds it. So it depends on nothing but
+//! the transactions: it is counted when its node is created, and every change below the limits adds
+//! to it. It is stored with the tree and goes from server to server with it.
+//!
+//! # What is not counted anew
+//! A count of the znodes can come to something else than that sum: a change counts for the nearest
+//! limits only, a count for those above it too; usage stands still while there are no limits; and
+//! clients may write it. ZooKeeper counts whenever it loads a snapshot, and so from then on differs
+//! from servers that did not, or had theirs from another time. Here that is done only for an image
+//! of which there is no right usage, [`TreeLoader::finish_fuzzy`](super::TreeLoader::finish_fuzzy).
 
 use super::node::NodeId;
 use super::{QUOTA_PATH, Tree};
@@ -100,20 +110,25 @@ impl Tree {
         self.write_stats(id, &track);
     }
 
-    /// Finds all limits, after a load, and counts what they speak of.
-    pub(super) fn find_quotas(&mut self) {
-        let Some(top) = self.nodes.find(QUOTA_PATH) else { return };
-        let limits: Vec<NodeId> = self
-            .nodes
-            .walk(top)
-            .filter(|id| self.nodes.get(*id).content.name() == LIMITS)
-            .collect();
-        self.limit_nodes = limits.len();
-        for id in limits {
+    /// Finds all limits, after a load.
+    pub(super) fn find_limits(&mut self) {
+        self.limit_nodes = self.limits().len();
+    }
+
+    /// Counts anew what is below all limits (ZK: `DataTree.setupQuota`).
+    pub(super) fn recount_all(&mut self) {
+        for id in self.limits() {
             if let Some(Special::Limits(subtree)) = special(&self.nodes.path(id)) {
                 self.recount(subtree);
             }
         }
+    }
+
+    /// The nodes that hold limits.
+    fn limits(&self) -> Vec<NodeId> {
+        let Some(top) = self.nodes.find(QUOTA_PATH) else { return Vec::new() };
+        let is_limits = |id: &NodeId| self.nodes.get(*id).content.name() == LIMITS;
+        self.nodes.walk(top).filter(is_limits).collect()
     }
 
     /// The longest prefix of a path, by whole names, that has limits, and the node that holds

@@ -165,7 +165,7 @@ impl<'a> Filling<'a> {
                 ImageItem::End => break,
             }
         }
-        let tree = loader.finish_unchecked(*zxid).map_err(no_tree)?;
+        let tree = loader.finish_fuzzy(*zxid).map_err(no_tree)?;
         Ok(State { tree, sessions, fuzzy: Fuzzy::of(*zxid, reader.digest()) })
     }
 

@@ -3,7 +3,7 @@
 //! While an image comes in, this server has no tree. Whatever ends that, the link or the server's
 //! own doing, what is stored is loaded again.
 
-use super::super::snapshot::{Outgoing, Received, SnapshotError, receive};
+use super::super::snapshot::{ImageHead, Outgoing, Received, SnapshotError, receive};
 use super::super::{Shared, clock, options, recover};
 use super::link::Link;
 use crate::replica::{Input, Kept, Recovered, Recovery};
@@ -65,9 +65,9 @@ impl<'a> Arrival<'a> {
         Self { shared, store, gone: None }
     }
 
-    /// Takes the image of the tree as of `zxid` off a link, of which `input` has been read already,
-    /// and puts it into the place of the tree. If that fails, or is given up, the tree is gone
-    /// until [`restore`](Self::restore).
+    /// Takes an image off a link, of which `input` has been read already, and puts it into the
+    /// place of the tree. If that fails, or is given up, the tree is gone until
+    /// [`restore`](Self::restore).
     ///
     /// # Errors
     /// What is wrong with the image or the link.
@@ -75,7 +75,7 @@ impl<'a> Arrival<'a> {
         &mut self,
         link: LinkId,
         stream: &TcpStream,
-        zxid: Zxid,
+        head: ImageHead,
         input: &mut BytesMut,
     ) -> Result<(), SnapshotError> {
         let shared = self.shared;
@@ -83,8 +83,8 @@ impl<'a> Arrival<'a> {
             tokio::time::sleep(LOG_REST).await;
         }
         self.gone = Some(shared.tree.read().applied_zxid());
-        let started = Instant::now();
-        let incoming = shared.drop_tree(zxid).await?;
+        let (zxid, started) = (head.zxid, Instant::now());
+        let incoming = shared.drop_tree(head).await?;
         let patience = shared.options.snapshot_patience;
         let mut reader = PatientReader::new(stream, patience);
         let Received { mut tree, sessions } = receive(incoming, &mut reader, input).await?;

@@ -6,6 +6,7 @@
 use super::super::Shared;
 use super::super::checkpoints::LogPin;
 use super::super::clock::wall_ms;
+use super::super::snapshot::{Focus, ImageHead};
 use super::images::Arrival;
 use super::packets::{BadPacket, NEWLEADER, SNAP, cut_packet, introduced};
 use crate::replica::Input;
@@ -352,10 +353,10 @@ async fn read(shared: &Arc<Shared>, link: &Link, arrival: &mut Arrival<'_>) -> S
             }
             shared.submit(&mut inputs);
             match next {
-                Ok(false) => break,
-                Ok(true) => {
-                    let zxid = link.image().await;
-                    let taken = arrival.take(link.id, &link.stream, zxid, &mut input).await;
+                Ok(None) => break,
+                Ok(Some(focus)) => {
+                    let head = ImageHead { zxid: link.image().await, focus };
+                    let taken = arrival.take(link.id, &link.stream, head, &mut input).await;
                     if let Err(error) = taken {
                         return error.to_string();
                     }
@@ -369,24 +370,24 @@ async fn read(shared: &Arc<Shared>, link: &Link, arrival: &mut Arrival<'_>) -> S
     }
 }
 
-/// Takes the whole packets that have arrived; true if an image comes next.
+/// Takes the whole packets that have arrived, up to one that an image follows.
 fn read_packets(
     link: &Link,
     input: &mut BytesMut,
     limit: usize,
     inputs: &mut Vec<Input>,
-) -> Result<bool, BadPacket> {
+) -> Result<Option<Focus>, BadPacket> {
     while let Some(packet) = cut_packet(input, limit)? {
         link.received.fetch_add(1, Relaxed);
-        let precedes_image = packet.kind == SNAP;
+        let image = (packet.kind == SNAP).then(|| Focus::of(&packet));
         if let Some(server) = introduced(&packet) {
             // Only what it says first counts.
             let _ = link.server.set(server);
         }
         inputs.push(Input::Quorum(zab::Input::Packet(link.id, packet)));
-        if precedes_image {
-            return Ok(true);
+        if image.is_some() {
+            return Ok(image);
         }
     }
-    Ok(false)
+    Ok(None)
 }

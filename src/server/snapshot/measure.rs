@@ -3,7 +3,7 @@
 //! `cargo test --release --lib measure -- --ignored --nocapture --test-threads 1`, with the bytes
 //! of data in a znode in `ZNODE_BYTES` if they shall be others than 100.
 
-use super::tests::Site;
+use super::tests::{PACKET_BYTES, Site};
 use super::*;
 use crate::store::{Durability, LogEntry, RocksOptions, RocksStore};
 use crate::types::Epoch;
@@ -63,8 +63,8 @@ async fn a_million_znodes_are_sent_and_received() {
     let dirs = [(); 2].map(|()| tempfile::tempdir().expect("a directory"));
     let from = site(dirs[0].path());
     let options = TreeOptions::default();
-    let zxid = Zxid(0x1_0000_0001);
-    let mut incoming = Incoming::begin(&from.queue, options, zxid, 2 << 20).expect("a zxid");
+    let head = ImageHead { zxid: Zxid(0x1_0000_0001), focus: Focus::Sharp };
+    let mut incoming = Incoming::begin(&from.queue, options, head, 2 << 20).expect("a zxid");
     for (path, record) in znodes() {
         incoming.add(path, record).expect("a tree");
         incoming.pass_on().await.expect("stored");
@@ -92,9 +92,9 @@ async fn a_million_znodes_are_sent_and_received() {
         send_all(&from, near).await;
     };
     let receiving = async {
-        let mut packet = [0; 20];
+        let mut packet = [0; PACKET_BYTES];
         far.read_exact(&mut packet).await.expect("the packet");
-        let incoming = Incoming::begin(&to.queue, options, zxid, 2 << 20).expect("a zxid");
+        let incoming = Incoming::begin(&to.queue, options, head, 2 << 20).expect("a zxid");
         receive(incoming, &mut far, &mut BytesMut::new()).await.expect("an image")
     };
     let ((), received) = tokio::join!(sending, receiving);

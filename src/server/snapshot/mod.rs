@@ -19,6 +19,13 @@
 //! If 2 or 3 fails, or is given up by dropping it, what was stored is as it was: it is to be loaded
 //! again, and goes into step 4.
 //!
+//! # Sharp and fuzzy images
+//! An image of Zabra's is of one moment, and says so in the data of its packet SNAP, which Apache
+//! ZooKeeper leaves empty and does not look at. Apache ZooKeeper writes its images while
+//! transactions are applied. What they lack comes with the transactions behind them, but for the
+//! usage that quotas state: so that is counted anew. In an image of one moment it is right, and
+//! counting could make it differ from the leader's; see [`crate::tree`]'s quotas.
+//!
 //! Knows nothing of sockets, nor of what else is said on a link.
 
 mod file;
@@ -49,6 +56,8 @@ pub(crate) use file::SnapshotFile;
 
 /// The kind of packet that an image follows.
 const SNAP: i32 = 15;
+/// The data of that packet if the image is of one moment.
+const OF_ONE_MOMENT: &[u8] = b"of one moment";
 /// Pieces of an image that may wait to be sent, of 256 KiB each.
 const PIECES_AHEAD: usize = 4;
 /// Bytes of records that go to the store together.
@@ -85,6 +94,33 @@ impl From<oneshot::error::RecvError> for SnapshotError {
     fn from(_: oneshot::error::RecvError) -> Self {
         Self::Stopping(Stopping)
     }
+}
+
+/// Whether an image is of one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Focus {
+    /// It has every transaction up to its zxid, and nothing of those behind.
+    Sharp,
+    /// It may have parts of transactions behind its zxid.
+    Fuzzy,
+}
+
+impl Focus {
+    /// What the packet SNAP in front of an image says of it.
+    pub(crate) fn of(packet: &QuorumPacket) -> Self {
+        match packet.data.as_deref() {
+            Some(OF_ONE_MOMENT) => Self::Sharp,
+            _ => Self::Fuzzy,
+        }
+    }
+}
+
+/// What the packet SNAP says of the image behind it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ImageHead {
+    /// The last transaction that is in it as a whole.
+    pub(crate) zxid: Zxid,
+    pub(crate) focus: Focus,
 }
 
 /// The packet SNAP with the image behind it, piece by piece.
@@ -161,7 +197,8 @@ fn write(
     let send = |piece| pieces.blocking_send(Ok(piece)).map_err(|_| given_up());
     let view = store.view()?;
     let zxid = view.mark().map_or(0, |mark| mark.applied);
-    let packet = QuorumPacket { kind: SNAP, zxid, data: None, auth_info: None };
+    let data = Some(Bytes::from_static(OF_ONE_MOMENT));
+    let packet = QuorumPacket { kind: SNAP, zxid, data, auth_info: None };
     tell_zxid.send(Zxid(zxid)).map_err(|_| given_up())?;
     send(packet.to_bytes())?;
     write_image(&*view, &mut |piece| send(piece))
@@ -180,7 +217,7 @@ pub(crate) struct Received {
 #[derive(Debug)]
 pub(crate) struct Incoming<'a> {
     queue: &'a CheckpointQueue,
-    zxid: Zxid,
+    head: ImageHead,
     decoder: ImageDecoder,
     loader: TreeLoader,
     sessions: BTreeMap<SessionId, i32>,
@@ -189,28 +226,27 @@ pub(crate) struct Incoming<'a> {
 }
 
 impl<'a> Incoming<'a> {
-    /// Begins with an image of the tree as of `zxid`, in which no path, data or access control list
-    /// may have more than `longest` bytes.
+    /// Begins with an image in which no path, data or access control list may have more than
+    /// `longest` bytes.
     ///
     /// # Errors
     /// `Zxid`.
     pub(crate) fn begin(
         queue: &'a CheckpointQueue,
         options: TreeOptions,
-        zxid: Zxid,
+        head: ImageHead,
         longest: usize,
     ) -> Result<Self, SnapshotError> {
-        if !(0..i64::MAX).contains(&zxid.0) {
-            return Err(SnapshotError::Zxid(zxid));
+        if !(0..i64::MAX).contains(&head.zxid.0) {
+            return Err(SnapshotError::Zxid(head.zxid));
         }
-        let (znodes, sessions) = (Vec::new(), Vec::new());
         Ok(Self {
             queue,
-            zxid,
-            decoder: ImageDecoder::new(zxid, longest),
+            head,
+            decoder: ImageDecoder::new(head.zxid, longest),
             loader: TreeLoader::new(options),
             sessions: BTreeMap::new(),
-            part: Checkpoint { znodes, sessions, kind: CheckpointKind::SnapshotBegin },
+            part: part(CheckpointKind::SnapshotBegin, Vec::new()),
             part_bytes: 0,
         })
     }
@@ -251,36 +287,41 @@ impl<'a> Incoming<'a> {
             return Ok(());
         }
         self.part_bytes = 0;
-        let part = self.take_part(CheckpointKind::SnapshotPart);
-        self.queue.push_part(part).await
-    }
-
-    /// Takes what has gathered; the next part is of this kind.
-    fn take_part(&mut self, next: CheckpointKind) -> Checkpoint {
-        let (znodes, sessions) = (Vec::new(), Vec::new());
-        std::mem::replace(&mut self.part, Checkpoint { znodes, sessions, kind: next })
+        let next = part(CheckpointKind::SnapshotPart, Vec::new());
+        self.queue.push_part(std::mem::replace(&mut self.part, next)).await
     }
 
     /// Puts the complete image into the place of what is stored, durably.
     ///
     /// # Errors
     /// `Tree` or `Stopping`.
-    pub(crate) async fn finish(mut self) -> Result<Received, SnapshotError> {
-        let awaited = self.decoder.awaited_acls();
+    pub(crate) async fn finish(self) -> Result<Received, SnapshotError> {
+        let Self { queue, head, decoder, loader, sessions, part: last, .. } = self;
+        let ImageHead { zxid, focus } = head;
+        let awaited = decoder.awaited_acls();
         if awaited > 0 {
             tracing::info!(
                 "{awaited} znodes were created or got another access control list while the leader \
                  wrote the image; nobody may use them until the transactions follow"
             );
         }
-        let mark = TreeMark { applied: self.zxid.0, digest: self.loader.digest() };
-        let last = self.take_part(CheckpointKind::SnapshotEnd(mark));
-        let tree = self.loader.finish_unchecked(self.zxid)?;
-        self.queue.push_part(last).await?;
-        self.queue.push_part(self.part).await?;
-        self.queue.written().await?;
-        Ok(Received { tree, sessions: self.sessions })
+        let mut tree = match focus {
+            Focus::Sharp => loader.finish_unchecked(zxid)?,
+            Focus::Fuzzy => loader.finish_fuzzy(zxid)?,
+        };
+        let mark = TreeMark { applied: zxid.0, digest: tree.digest() };
+        // With what the tree has otherwise than the image: a tree that is stored is right.
+        let end = part(CheckpointKind::SnapshotEnd(mark), tree.drain_dirty());
+        queue.push_part(last).await?;
+        queue.push_part(end).await?;
+        queue.written().await?;
+        Ok(Received { tree, sessions })
     }
+}
+
+/// A part of an image that has no sessions yet.
+fn part(kind: CheckpointKind, znodes: Vec<(String, Option<Bytes>)>) -> Checkpoint {
+    Checkpoint { znodes, sessions: Vec::new(), kind }
 }
 
 /// Receives the image behind a packet SNAP of this zxid. `buffered` is what has been read from the
@@ -321,15 +362,15 @@ impl Shared {
     }
 
     /// Lets go of the tree in memory, of which the store then has everything, and begins with an
-    /// image of the tree as of `zxid`. Until [`put_tree`](Self::put_tree) there is an empty tree,
-    /// which is not stored; no client may be served.
+    /// image of the tree. Until [`put_tree`](Self::put_tree) there is an empty tree, which is not
+    /// stored; no client may be served.
     ///
     /// # Errors
     /// `Zxid`; then nothing has happened.
-    pub(crate) async fn drop_tree(&self, zxid: Zxid) -> Result<Incoming<'_>, SnapshotError> {
+    pub(crate) async fn drop_tree(&self, head: ImageHead) -> Result<Incoming<'_>, SnapshotError> {
         let options = options::tree(&self.config.tree);
         let longest = 2 * self.options.frame_limit as usize;
-        let incoming = Incoming::begin(&self.checkpoints, options, zxid, longest)?;
+        let incoming = Incoming::begin(&self.checkpoints, options, head, longest)?;
         let dropped = {
             let mut brain = self.brain.lock();
             let mut tree = self.tree.write();

@@ -11,7 +11,10 @@ use std::thread::JoinHandle;
 use tokio::io::{AsyncWriteExt, duplex};
 
 const ZXID: Zxid = Zxid(0x2_0000_0007);
+const HEAD: ImageHead = ImageHead { zxid: ZXID, focus: Focus::Sharp };
 const LONGEST: usize = 2 << 20;
+/// The packet in front of an image.
+pub(super) const PACKET_BYTES: usize = 20 + OF_ONE_MOMENT.len();
 
 /// A store with a checkpoint thread.
 pub(super) struct Site<S = MemoryStore> {
@@ -52,7 +55,7 @@ impl Site {
     }
 
     fn incoming(&self) -> Incoming<'_> {
-        Incoming::begin(&self.queue, TreeOptions::default(), ZXID, LONGEST).expect("a zxid")
+        Incoming::begin(&self.queue, TreeOptions::default(), HEAD, LONGEST).expect("a zxid")
     }
 
     fn end(self) -> Result<(), StoreError> {
@@ -105,7 +108,9 @@ async fn image(site: &Site) -> BytesMut {
     assert_eq!(outgoing.zxid(), ZXID);
     let mut input = Decoder::new(bytes.split().freeze());
     let packet = QuorumPacket::decode(&mut input).expect("a packet");
-    assert_eq!(packet, QuorumPacket { kind: 15, zxid: ZXID.0, data: None, auth_info: None });
+    assert_eq!((packet.kind, packet.zxid), (15, ZXID.0));
+    assert_eq!(Focus::of(&packet), Focus::Sharp);
+    assert_eq!(Focus::of(&QuorumPacket { data: None, ..packet }), Focus::Fuzzy, "ZooKeeper's");
     BytesMut::from(&**input.rest())
 }
 
@@ -122,10 +127,10 @@ async fn a_tree_goes_from_one_store_to_another() {
         near.write_all(b"behind").await.expect("sent");
     });
     let mut buffered = BytesMut::new();
-    while buffered.len() < 20 {
+    while buffered.len() < PACKET_BYTES {
         far.read_buf(&mut buffered).await.expect("the packet");
     }
-    buffered.advance(20);
+    buffered.advance(PACKET_BYTES);
     let received = receive(to.incoming(), &mut far, &mut buffered).await.expect("an image");
     sending.await.expect("sent");
 
@@ -157,6 +162,38 @@ async fn an_image_that_breaks_off_leaves_what_was_stored() {
     let received = receive(to.incoming(), &mut tokio::io::empty(), &mut buffered).await;
     received.expect("an image");
     assert_eq!(to.contents(), from.contents());
+}
+
+/// What is stored is the tree that is in memory.
+#[tokio::test]
+async fn usage_is_counted_in_fuzzy_images_only() {
+    const STATS: &str = "/zookeeper/quota/0/zookeeper_stats";
+    let from = with_znodes(1).await;
+    let record = |data| ZnodeRecord { data: Some(Bytes::from_static(data)), ..Default::default() };
+    let znodes: Vec<_> = [
+        ("/zookeeper/quota/0", &b""[..]),
+        ("/zookeeper/quota/0/zookeeper_limits", b"count=9,bytes=9"),
+        (STATS, b"count=7,bytes=7"),
+    ]
+    .map(|(path, data)| (path.to_owned(), Some(record(data).to_bytes())))
+    .into();
+    let mark = from.contents().0.expect("a mark");
+    from.queue.push(part(CheckpointKind::Changes(mark), znodes));
+    from.queue.written().await.expect("written");
+    let image = image(&from).await;
+    for (focus, usage) in
+        [(Focus::Sharp, &b"count=7,bytes=7"[..]), (Focus::Fuzzy, b"count=1,bytes=1000")]
+    {
+        let to = Site::new();
+        let (head, options) = (ImageHead { focus, ..HEAD }, TreeOptions::default());
+        let incoming = Incoming::begin(&to.queue, options, head, LONGEST).expect("a zxid");
+        let received = receive(incoming, &mut tokio::io::empty(), &mut image.clone()).await;
+        let tree = received.expect("an image").tree;
+        assert_eq!(tree.node(STATS).expect("there").data(), Some(usage));
+        let stored = ZnodeRecord::from_bytes(to.contents().1[STATS].clone()).expect("a record");
+        assert_eq!(stored.data.as_deref(), Some(usage));
+        assert_eq!(tree.dirty_len(), 0);
+    }
 }
 
 #[tokio::test]
@@ -192,7 +229,8 @@ async fn what_is_no_tree_is_not_stored() {
         assert_eq!(to.contents(), before);
     }
     for zxid in [Zxid(-1), Zxid(i64::MAX)] {
-        let incoming = Incoming::begin(&to.queue, TreeOptions::default(), zxid, LONGEST);
+        let head = ImageHead { zxid, ..HEAD };
+        let incoming = Incoming::begin(&to.queue, TreeOptions::default(), head, LONGEST);
         assert!(matches!(incoming, Err(SnapshotError::Zxid(_))));
     }
 }

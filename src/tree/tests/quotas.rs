@@ -1,6 +1,7 @@
 //! Quotas, and ZooKeeper's own nodes.
 
 use super::*;
+use jute::disk::TreeMark;
 
 const QUOTA: &str = "/zookeeper/quota/a";
 const STATS: &str = "/zookeeper/quota/a/zookeeper_stats";
@@ -128,15 +129,42 @@ fn no_client_can_stop_the_server_through_quota_nodes() {
     assert_eq!(world.tree.quota("/zookeeper_limits"), None);
 }
 
-#[test]
-fn quotas_are_found_and_counted_again_after_a_load() {
-    let mut world = with_quota();
-    world.apply(set_data(STATS, Some("count=77,bytes=77"), 1));
-    let mut loader = TreeLoader::new(world.tree.options);
-    for (path, record) in world.tree.dump() {
+/// A loader that has all znodes of a tree.
+fn loader_of(tree: &Tree) -> TreeLoader {
+    let mut loader = TreeLoader::new(tree.options);
+    for (path, record) in tree.dump() {
         loader.insert(&path, record).expect("a znode");
     }
-    let mut tree = loader.finish_unchecked(Zxid(9)).expect("a tree");
+    loader
+}
+
+/// Or the servers of an ensemble, which start at different times, would differ.
+#[test]
+fn usage_is_what_it_was_after_a_load() {
+    let mut world = with_quota();
+    let inner = "/zookeeper/quota/a/b";
+    let inner_stats = &format!("{inner}/zookeeper_stats");
+    world.create(inner, "");
+    world.create(&format!("{inner}/zookeeper_limits"), "count=1,bytes=1");
+    world.create(inner_stats, "");
+    world.create("/a/b/c", "counts for the inner quota only");
+    let mark = TreeMark { applied: world.zxid, digest: world.tree.digest() };
+    let mut again = loader_of(&world.tree).finish(&mark).expect("the digest");
+    assert_eq!(again.dirty_len(), 0, "the store has it all");
+    for path in ["/a", "/a/b"] {
+        assert_eq!(again.quota(path), world.tree.quota(path), "{path}");
+    }
+    assert_eq!(again.quota("/a").expect("a quota").used.count, 2);
+    again.apply(&transaction(world.zxid + 1, create("/a/d", "")), &mut Vec::new());
+    assert_eq!(again.quota("/a").expect("a quota").used.count, 3);
+}
+
+/// Its usage is of another moment than its znodes.
+#[test]
+fn usage_is_counted_again_in_a_fuzzy_image() {
+    let mut world = with_quota();
+    world.apply(set_data(STATS, Some("count=77,bytes=77"), 1));
+    let mut tree = loader_of(&world.tree).finish_fuzzy(Zxid(9)).expect("a tree");
     assert_eq!(tree.quota("/a").expect("a quota").used.count, 2);
     let paths: Vec<_> = tree.drain_dirty().into_iter().map(|(path, _)| path).collect();
     assert_eq!(paths, [STATS], "the store learns of it");
