@@ -47,7 +47,7 @@ impl History {
     pub(super) fn new() -> Self {
         let tree = Tree::new(TREE);
         let node = Node { data: Some(Bytes::new()), czxid: 0, mzxid: 0, version: 0, owner: 0 };
-        let nodes = ["/", "/zookeeper"].into_iter();
+        let nodes = ["/", "/zookeeper", "/zookeeper/quota"].into_iter();
         let nodes = nodes.map(|path| (path.to_owned(), [(Zxid::ZERO, Some(node.clone()))].into()));
         Self {
             log: BTreeMap::new(),

@@ -5,7 +5,8 @@ use super::super::server::Running;
 use super::History;
 use zabra::tree::Tree;
 
-/// Everything that was ever decided is in every tree, and nothing else.
+/// Everything that was ever decided is in every tree, and nothing else. The usage that quotas state
+/// is the same, too, of which digests tell nothing.
 pub(super) fn check_trees<'a>(history: &History, servers: impl Iterator<Item = &'a Running>) {
     let dump = |tree: &Tree| {
         let all = tree.dump().filter(|(path, _)| path != zabra::tree::CONFIG_PATH);

@@ -64,6 +64,7 @@ pub(super) fn choose(random: &mut Random, knows: &Knowledge<'_>) -> Choice {
             Choice { op: OpCode::Sync, body, asked: Asked::Sync { floor } }
         }
         26 if !knows.is_calm && random.one_in(4) => write(OpCode::CloseSession, Bytes::new()),
+        27 => write(OpCode::Multi, quota(random)),
         _ => read(random, path),
     }
 }
@@ -106,21 +107,44 @@ fn delete(random: &mut Random, path: &str, knows: &Knowledge<'_>) -> Bytes {
 
 /// A check and some changes, all or nothing.
 fn multi(random: &mut Random, knows: &Knowledge<'_>) -> Bytes {
-    let mut out = BytesMut::new();
-    let mut part = |op: OpCode, body: Bytes| {
-        MultiHeader { op: op.number(), done: false, err: -1 }.encode(&mut out);
-        out.put_slice(&body);
-    };
     let checked = *random.pick(PATHS);
     let version = (knows.version)(checked);
-    part(OpCode::Check, encoded(&PathVersion { path: Some(checked.to_owned()), version }));
+    let check = encoded(&PathVersion { path: Some(checked.to_owned()), version });
+    let mut parts = vec![(OpCode::Check, check)];
     for _ in 0..random.below(3) {
         let path = *random.pick(PATHS);
-        match random.below(3) {
-            0 => part(OpCode::SetData, set(random, path, knows)),
-            1 => part(OpCode::Delete, delete(random, path, knows)),
-            _ => part(OpCode::Create, create(path, *random.pick(&[0, 1]), knows.number)),
-        }
+        parts.push(match random.below(3) {
+            0 => (OpCode::SetData, set(random, path, knows)),
+            1 => (OpCode::Delete, delete(random, path, knows)),
+            _ => (OpCode::Create, create(path, *random.pick(&[0, 1]), knows.number)),
+        });
+    }
+    all_or_nothing(&parts)
+}
+
+/// A quota is set, or a part of one is taken away. One is below the other, so that the usage which
+/// they state depends on the order of all changes: it is what servers may most easily differ in.
+fn quota(random: &mut Random) -> Bytes {
+    let top = *random.pick(&["/zookeeper/quota/a", "/zookeeper/quota/a/b"]);
+    let nodes = ["", "/zookeeper_limits", "/zookeeper_stats"].map(|name| format!("{top}{name}"));
+    let create = |path: &String| (OpCode::Create, create(path, 0, 0));
+    let delete = |path: &String| {
+        (OpCode::Delete, encoded(&PathVersion { path: Some(path.clone()), version: -1 }))
+    };
+    match random.below(8) {
+        0 => all_or_nothing(&[delete(&nodes[1])]),
+        1 => all_or_nothing(&[delete(&nodes[2])]),
+        2 => all_or_nothing(&[create(&nodes[1])]),
+        3 => all_or_nothing(&[create(&nodes[2])]),
+        _ => all_or_nothing(&nodes.each_ref().map(create)),
+    }
+}
+
+fn all_or_nothing(parts: &[(OpCode, Bytes)]) -> Bytes {
+    let mut out = BytesMut::new();
+    for (op, body) in parts {
+        MultiHeader { op: op.number(), done: false, err: -1 }.encode(&mut out);
+        out.put_slice(body);
     }
     MultiHeader { op: -1, done: true, err: -1 }.encode(&mut out);
     out.freeze()
