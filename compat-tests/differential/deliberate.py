@@ -12,6 +12,9 @@ CASES: dict[str, str] = {
         "a setACL on its way counts for the requests behind it; ZooKeeper forgets it until applied",
     "quota-within-a-multi":
         "hard quotas count what is on its way; ZooKeeper lets a multi or a burst exceed them",
+    "restart-twice-and-the-usage-of-quotas":
+        "usage is the sum of the changes, on every server; ZooKeeper counts anew when it starts from"
+        " a snapshot, whenever that was taken, and so its servers differ from each other",
     "path-emoji":
         "characters beyond the 16-bit range come back as they were sent, in valid UTF-8",
     "watch-replay-of-strange-paths":

@@ -8,6 +8,7 @@ import time
 from differential import protocol as p
 from differential.cases import case
 from differential.cases.quotas import set_quota, stats
+from differential.cases.restarting import change_usage, uncountable_usage
 from differential.cases.watching import KINDS, WATCHES, everything
 from harness.profiles import SUPER
 
@@ -360,3 +361,14 @@ def _restarts(kill: bool):
 
 _restarts(False)
 _restarts(True)
+
+
+@case(profile="restarted", servers=(3,))
+def ensemble_restarts_keep_the_usage_of_quotas(t):
+    """All servers state the same, before and after."""
+    paths = uncountable_usage(t)
+    change_usage(t, paths)
+    t.restart()
+    for at in SERVERS:
+        t.connect("ctl", session="ctl", at=at)
+        change_usage(t, paths)

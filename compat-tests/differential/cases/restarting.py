@@ -4,6 +4,7 @@ import time
 
 from differential import protocol as p
 from differential.cases import case
+from differential.cases.quotas import quota_node, set_quota, stats
 
 # A session that expires soon, but not while the other server is still starting.
 SHORT_MS = 4000
@@ -116,6 +117,65 @@ def restart_keeps_quotas(t):
     come_back(t, "ctl")
     t.call("ctl", p.get_data(f"{at}/zookeeper_stats"), p.create(f"{t.root}/y", b"1"),
            p.delete(f"{t.root}/x"), p.get_data(f"{at}/zookeeper_stats"))
+
+
+def uncountable_usage(t) -> list[str]:
+    """Makes quotas whose usage is the sum of the changes so far, but not what a count of the znodes
+    comes to; the paths that they are of."""
+    r = t.root
+    paths = [f"{r}/{name}" for name in ("outer", "outer/inner", "bare", "written", "early")]
+    for path in paths:
+        t.call("ctl", p.create(path, b"12345"))
+    for path in paths[:4]:
+        set_quota(t, path, b"count=-1,bytes=-1")
+    # A change counts for the nearest quota.
+    t.call("ctl", p.create(f"{r}/outer/inner/x", b"123"), p.set_data(f"{r}/outer/inner", b"1"),
+           p.create(f"{r}/outer/y", b"12"))
+    # Nothing counts as long as there are no limits.
+    limits = f"{quota_node(f'{r}/bare')}/zookeeper_limits"
+    t.call("ctl", p.delete(limits), p.create(f"{r}/bare/x", b"123"),
+           p.create(limits, b"count=-1,bytes=-1"))
+    early = quota_node(f"{r}/early")
+    t.call("ctl", p.create(early), p.create(f"{early}/zookeeper_stats"),
+           p.create(f"{r}/early/x", b"123"),
+           p.create(f"{early}/zookeeper_limits", b"count=-1,bytes=-1"))
+    t.call("ctl", p.set_data(f"{quota_node(f'{r}/written')}/zookeeper_stats",
+                             b"count=70,bytes=700"))
+    return paths
+
+
+def change_usage(t, paths: list[str]):
+    """Changes something below all these quotas, and looks at what they state."""
+    for path in paths:
+        stats(t, path)
+        t.call("ctl", p.create(f"{path}/new-", b"1234", p.SEQUENTIAL), p.set_data(path, b"1"))
+        stats(t, path)
+
+
+def _keeps_usage(kill: bool):
+    def run(t):
+        """ZooKeeper starts from a snapshot from before the quotas, and goes through the log."""
+        paths = uncountable_usage(t)
+        change_usage(t, paths)
+        t.restart(kill)
+        come_back(t, "ctl")
+        change_usage(t, paths)
+    run.__name__ = "restart_keeps_the_usage_of_quotas" + ("_though_killed" if kill else "")
+    case(run, profile="restarted")
+
+
+_keeps_usage(False)
+_keeps_usage(True)
+
+
+@case(profile="restarted")
+def restart_twice_and_the_usage_of_quotas(t):
+    """ZooKeeper has written a snapshot when it started, and counts when it starts from that."""
+    paths = uncountable_usage(t)
+    for _ in range(2):
+        t.restart()
+        come_back(t, "ctl")
+        change_usage(t, paths)
 
 
 @case(profile="restarted")
