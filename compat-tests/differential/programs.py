@@ -32,16 +32,18 @@ def paths_of(request: p.Request) -> set[str]:
 
 
 def is_count(request: p.Request) -> bool:
-    """Whether it reads the statistics of a quota. A server that starts counts anew, and finds other
-    figures than one that has added up changes (the reference, too)."""
+    """Whether it reads the statistics of a quota. An Apache ZooKeeper that starts from a snapshot
+    counts anew, and finds other figures than one that has added up changes."""
     return STATS in request.label and request.op in READS
 
 
 class Programs(Requests):
     """Random requests of clients that may lose their connections."""
 
-    def __init__(self, rng):
+    def __init__(self, rng, counts: bool):
         super().__init__(rng, hard_quotas=False, spoilt=False)
+        # Whether to read the statistics of quotas, too.
+        self._counts = counts
         self._tag = 0
 
     def data(self) -> bytes | None:
@@ -53,7 +55,8 @@ class Programs(Requests):
         """A request that any server answers, and the same."""
         while True:
             request = super().any(alone)
-            if not any(text in request.label for text in UNFIT) and not is_count(request):
+            if not any(text in request.label for text in UNFIT) and (
+                    self._counts or not is_count(request)):
                 return request
 
     def _kinds(self) -> dict:
