@@ -49,6 +49,21 @@ def burst(address: str, writes: int, size: int = 100) -> None:
         connection.close()
 
 
+def set_quotas(address: str, *paths: str) -> None:
+    """Lets servers keep the usage of these paths, in znodes that are compared like any other."""
+    connection = client(address)
+    connection.start(timeout=60)
+    try:
+        for path in paths:
+            at = f"/zookeeper/quota{path}"
+            connection.ensure_path(at)
+            connection.create(f"{at}/zookeeper_limits", b"count=-1,bytes=-1")
+            connection.create(f"{at}/zookeeper_stats", b"count=0,bytes=0")
+    finally:
+        connection.stop()
+        connection.close()
+
+
 def how(learner) -> str:
     """How a learner says that it was brought up to date last."""
     found = re.findall(r"Getting a (diff|snapshot) from (?:the )?leader|"
@@ -69,6 +84,10 @@ def _behind(kinds, writes, flags, fresh=False, observer=False):
                         flags=flags) as ensemble:
             ensemble.start(leader=LEADER)
             burst(ensemble[LEADER].address, 300)
+            # Where one quota is below another, a learner of ZooKeeper's counts, and finds for the
+            # upper one what the leader has not.
+            below = ("/load/0",) if {*chosen} == {ZABRA} else ()
+            set_quotas(ensemble[LEADER].address, "/load", *below)
             with Load(ensemble.addresses(2, LEADER), sessions=4) as load:
                 load.go_on(100)
                 ensemble[learner].kill()
