@@ -118,7 +118,7 @@ impl TreeLoader {
     /// The tree of one moment as it is, for images that come without a digest.
     ///
     /// The usage that quotas state is part of what was stored: it is the sum of the changes so far,
-    /// which a count of the znodes need not give, see [`quota`](super::quota).
+    /// which a count of the znodes need not give; see the module `quota`.
     ///
     /// # Errors
     /// `NoRoot`.
