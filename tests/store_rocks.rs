@@ -148,6 +148,22 @@ fn a_disk_that_takes_no_more_ends_the_store_but_loses_nothing() {
 }
 
 #[test]
+fn how_many_znodes_will_be_found_is_known_before() {
+    let dir = temporary();
+    let store = open(dir.path()).expect("a store");
+    assert_eq!(store.expected_znodes(), 0);
+    store.append(&entries(1..=1), Durability::Synced).expect("appended");
+    let data = "x".repeat(100);
+    let paths: Vec<_> = (0..3_000).map(|number| format!("/{number:05}")).collect();
+    let znodes: Vec<_> = paths.iter().map(|path| (path.as_str(), Some(data.as_str()))).collect();
+    store.checkpoint(&changes(&znodes, zxid(1))).expect("written");
+    store.flush().expect("flushed");
+    drop(store);
+    let expected = open(dir.path()).expect("a store").expected_znodes();
+    assert!((3_000..3_100).contains(&expected), "{expected}");
+}
+
+#[test]
 fn a_second_process_is_refused() {
     let harness = Rocks::fresh();
     let error = open(harness.dir.path()).expect_err("it is in use");

@@ -190,11 +190,16 @@ impl TreeDb {
         View { dir: &self.dir, snapshot: self.db.snapshot(), views: &self.views }
     }
 
-    /// About how many records there are: RocksDB's guess, but no more than fit into the files.
+    /// How many records there are, those included that a later one has taken the place of.
+    /// RocksDB's own estimate would take a look into every file whenever a database is opened.
     pub(super) fn expected_records(&self) -> usize {
-        let number = |property| self.db.property_int_value(property).ok().flatten().unwrap_or(0);
-        let most = number("rocksdb.total-sst-files-size") / MIN_RECORD_BYTES;
-        number("rocksdb.estimate-num-keys").min(most).try_into().unwrap_or(0)
+        let about = self.db.property_value("rocksdb.aggregated-table-properties");
+        let about = about.ok().flatten().unwrap_or_default();
+        let entries = about.split(';').find_map(|it| it.trim().strip_prefix("# entries="));
+        let entries = entries.and_then(|number| number.parse::<u64>().ok());
+        let bytes = self.db.property_int_value("rocksdb.total-sst-files-size");
+        let most = bytes.ok().flatten().unwrap_or(0) / MIN_RECORD_BYTES;
+        entries.unwrap_or(0).min(most).try_into().unwrap_or(0)
     }
 
     /// What is stored now, for readers outside.
