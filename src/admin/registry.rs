@@ -219,7 +219,7 @@ fn flatten(name: &str, detail: Detail, of: &Distribution, flat: &mut Vec<(String
         flat.push((format!("{part}_{name}"), whole(number)));
     }
     if detail == Detail::Advanced {
-        let Percentiles { p50, p95, p99, p999, .. } = of.percentiles;
+        let Percentiles { p50, p95, p99, p999, .. } = of.percentiles.unwrap_or_default();
         for (part, number) in [("p50", p50), ("p95", p95), ("p99", p99), ("p999", p999)] {
             flat.push((format!("{part}_{name}"), whole(number)));
         }
@@ -243,7 +243,7 @@ fn family(page: &mut String, name: &str, kind: &str, values: &[(Labels, Value)])
 fn summary(page: &mut String, name: &str, detail: Detail, values: &[(Labels, Distribution)]) {
     head(page, name, "summary");
     for (labels, Distribution { summary, percentiles }) in values {
-        let Percentiles { p50, p90, p95, p99, .. } = *percentiles;
+        let Percentiles { p50, p90, p95, p99, .. } = percentiles.unwrap_or_default();
         let quantiles = [("0.5", p50), ("0.9", p90), ("0.95", p95), ("0.99", p99)];
         let shown = match detail {
             Detail::Plain => 0,
@@ -251,12 +251,8 @@ fn summary(page: &mut String, name: &str, detail: Detail, values: &[(Labels, Dis
             Detail::Advanced => quantiles.len(),
         };
         for (quantile, value) in &quantiles[..shown] {
-            let extra = [("quantile", *quantile)];
-            if summary.count == 0 {
-                sample(page, name, labels, &extra, &"NaN");
-            } else {
-                sample(page, name, labels, &extra, value);
-            }
+            let value: &dyn fmt::Display = if percentiles.is_some() { value } else { &"NaN" };
+            sample(page, name, labels, &[("quantile", *quantile)], value);
         }
         sample(page, &format!("{name}_count"), labels, &[], &summary.count);
         sample(page, &format!("{name}_sum"), labels, &[], &summary.sum);
@@ -319,7 +315,7 @@ mod tests {
         let summary = Summary { count: 6, sum: 22, least: 1, most: 9 };
         Distribution {
             summary,
-            percentiles: Percentiles { p50: 2, p90: 9, p95: 9, p99: 9, p999: 9 },
+            percentiles: Some(Percentiles { p50: 2, p90: 9, p95: 9, p99: 9, p999: 9 }),
         }
     }
 
@@ -336,6 +332,17 @@ mod tests {
         let mut figures = Figures::default();
         figures.summary("updatelatency", Detail::Advanced, latencies());
         assert_eq!(figures.mntr(), lines_of("updatelatency"));
+    }
+
+    #[test]
+    fn percentiles_without_latest_values_are_zero() {
+        let mut figures = Figures::default();
+        let idle = Distribution { percentiles: None, ..latencies() };
+        figures.summary("writes", Detail::Advanced, idle);
+        let mntr = "zk_avg_writes\t3.6667\nzk_min_writes\t1\nzk_max_writes\t9\nzk_cnt_writes\t6\n\
+                    zk_sum_writes\t22\nzk_p50_writes\t0\nzk_p95_writes\t0\nzk_p99_writes\t0\n\
+                    zk_p999_writes\t0\n";
+        assert_eq!(figures.mntr(), mntr);
     }
 
     #[test]
@@ -370,14 +377,14 @@ mod tests {
         let mut figures = Figures::default();
         figures.gauge("version", Value::Text("3.9"));
         figures.counter("commit_count", 7);
-        figures.summary("idle", Detail::Basic, Distribution::default());
+        figures.summary("idle", Detail::Basic, Distribution { percentiles: None, ..latencies() });
         let buckets = Buckets { counts: vec![(0.064, 2)], count: 3, sum: 1.5 };
         figures.histograms("seconds", vec![(vec![("op", "a\"b".to_owned())], buckets)]);
         let page = "# HELP commit_count commit_count\n# TYPE commit_count counter\ncommit_count 7\n\
              # HELP commit_count_total commit_count_total\n# TYPE commit_count_total counter\n\
              commit_count_total 7\n\
-             # HELP idle idle\n# TYPE idle summary\nidle{quantile=\"0.5\"} NaN\nidle_count 0\n\
-             idle_sum 0\n\
+             # HELP idle idle\n# TYPE idle summary\nidle{quantile=\"0.5\"} NaN\nidle_count 6\n\
+             idle_sum 22\n\
              # HELP seconds seconds\n# TYPE seconds histogram\n\
              seconds_bucket{op=\"a\\\"b\",le=\"0.064\"} 2\n\
              seconds_bucket{op=\"a\\\"b\",le=\"+Inf\"} 3\n\

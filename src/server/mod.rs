@@ -236,6 +236,7 @@ impl Shared {
     }
 
     fn tick(&self, inputs: &mut Vec<Input>) {
+        self.stats.rotate(self.clock.moment());
         let touched = std::mem::take(&mut *self.touched.lock());
         let sessions = touched.iter().map(|conn| {
             conn.touched.store(false, Relaxed);

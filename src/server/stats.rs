@@ -1,9 +1,16 @@
 //! Counters of the server and of each connection, as the four-letter words show them.
 
-use super::histogram::Histogram;
+use super::histogram::{Histogram, ROTATIONS};
 use crate::proto::OpCode;
+use crate::types::Moment;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, Ordering::Relaxed};
+
+/// Milliseconds for which a value counts in percentiles at most: between 8 and 10 minutes, as in
+/// ZooKeeper with its provider for Prometheus.
+const LATEST_MS: u64 = 600_000;
+/// Milliseconds between two rotations of the histograms.
+const ROTATION_MS: u64 = LATEST_MS / ROTATIONS as u64;
 
 /// Least, mean and largest of a number of values.
 #[derive(Debug)]
@@ -128,6 +135,8 @@ pub(crate) struct ServerStats {
     pub(crate) dropped: AtomicU64,
     /// Images of the tree that were asked for over HTTP.
     pub(crate) images: ImageStats,
+    /// How often the histograms have been rotated.
+    rotations: AtomicU64,
 }
 
 /// What was counted between the servers of an ensemble.
@@ -257,6 +266,19 @@ impl ServerStats {
         for spread in [&self.latency, &self.reply_bytes, &self.proposal_bytes] {
             spread.reset();
         }
+        self.histograms().for_each(Histogram::reset);
+    }
+
+    /// Time has passed: what is too old no longer counts in percentiles.
+    pub(crate) fn rotate(&self, now: Moment) {
+        let due = now.0 / ROTATION_MS;
+        let done = self.rotations.fetch_max(due, Relaxed);
+        for _ in (done..due).take(ROTATIONS) {
+            self.histograms().for_each(Histogram::rotate);
+        }
+    }
+
+    fn histograms(&self) -> impl Iterator<Item = &Histogram> {
         let (stages, ensemble, images) = (&self.stages, &self.ensemble, &self.images);
         let histograms = [
             &self.batch,
@@ -273,10 +295,7 @@ impl ServerStats {
             &images.written_ms,
             &images.restored_ms,
         ];
-        let operations = self.operations.iter().map(|(_, histogram)| histogram);
-        for histogram in histograms.into_iter().chain(operations) {
-            histogram.reset();
-        }
+        histograms.into_iter().chain(self.operations.iter().map(|(_, histogram)| histogram))
     }
 }
 
@@ -327,5 +346,40 @@ mod tests {
         }
         assert_eq!(operations.iter().count(), OpCode::ALL.len());
         assert!(operations.iter().all(|(_, histogram)| histogram.counts().count() == 1));
+    }
+
+    #[test]
+    fn percentiles_are_of_the_last_ten_minutes() {
+        let stats = ServerStats::default();
+        let minutes = |minutes: u64| Moment(minutes * 60_000);
+        let slowest = || stats.batch.distribution().percentiles.map(|it| it.p999);
+        stats.rotate(minutes(1));
+        stats.batch.add(60);
+        for minute in 1..10 {
+            stats.rotate(minutes(minute));
+            assert_eq!(slowest(), Some(60), "minute {minute}");
+        }
+        stats.batch.add(2);
+        stats.rotate(minutes(10));
+        assert_eq!(slowest(), Some(2));
+        // Twice is as good as once, and nobody having looked for an hour as good as each minute.
+        stats.rotate(minutes(10));
+        assert_eq!(slowest(), Some(2));
+        stats.rotate(minutes(70));
+        assert_eq!(slowest(), None);
+        let summary = stats.batch.distribution().summary;
+        assert_eq!(summary, Summary { count: 2, sum: 62, least: 2, most: 60 });
+    }
+
+    #[test]
+    fn an_operation_that_occurs_late_is_rotated_from_then_on() {
+        let stats = ServerStats::default();
+        stats.rotate(Moment(LATEST_MS));
+        stats.operations.of(OpCode::Create).add(5);
+        let latest = || stats.operations.of(OpCode::Create).distribution().percentiles.is_some();
+        stats.rotate(Moment(2 * LATEST_MS - 1));
+        assert!(latest());
+        stats.rotate(Moment(2 * LATEST_MS));
+        assert!(!latest());
     }
 }
