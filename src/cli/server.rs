@@ -111,6 +111,9 @@ pub(super) fn run(arguments: &ServerArguments) -> ExitCode {
     for note in &config.notes {
         tracing::info!("{note}");
     }
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
     raise_descriptor_limit();
     match serve(config, arguments.temporary) {
         Ok(()) => ExitCode::SUCCESS,

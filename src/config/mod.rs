@@ -8,7 +8,8 @@
 //!
 //! A configuration is either valid as a whole, or an error that lists everything there is to
 //! mend. What is accepted but changes nothing, or changes something in a way that can surprise, is
-//! said in [`Config::notes`], a line each; an unknown key is never fatal.
+//! said in [`Config::notes`], a line each; an unknown key is one of [`Config::warnings`], and never
+//! fatal.
 //!
 //! Knows nothing of the modules that obey it, resolves no names and opens no socket. The only
 //! files it reads are the ones a configuration consists of.
@@ -84,6 +85,9 @@ pub struct Config {
     pub ensemble: Option<Ensemble>,
     /// What an operator should know, a line each, in the order of the places.
     pub notes: Vec<String>,
+    /// The keys that nobody knows and that may be misspelled, a line each, in the order of the
+    /// places.
+    pub warnings: Vec<String>,
     origins: BTreeMap<String, Origin>,
     properties: BTreeMap<String, String>,
 }
@@ -148,6 +152,7 @@ impl Config {
         config.origins = settings.origins();
         config.properties = settings.properties();
         config.notes = settings.take_notes();
+        config.warnings = settings.take_warnings();
         (config, settings.problems)
     }
 
@@ -187,6 +192,7 @@ impl Config {
             quorum,
             ensemble,
             notes: Vec::new(),
+            warnings: Vec::new(),
             origins: BTreeMap::new(),
             properties: BTreeMap::new(),
         }

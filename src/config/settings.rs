@@ -97,6 +97,7 @@ pub(super) struct Settings {
     by_key: BTreeMap<String, Setting>,
     pub(super) problems: Vec<Problem>,
     notes: Vec<(Origin, String)>,
+    warnings: Vec<(Origin, String)>,
     #[cfg(test)]
     pub(super) read: std::collections::BTreeSet<String>,
 }
@@ -144,29 +145,35 @@ impl Settings {
 
     /// Every remark, in the order of the places.
     pub(super) fn take_notes(&mut self) -> Vec<String> {
-        let mut notes = std::mem::take(&mut self.notes);
-        notes.sort_by(|left, right| left.0.cmp(&right.0));
-        notes.dedup();
-        notes.into_iter().map(|(_, text)| text).collect()
+        in_order(&mut self.notes)
+    }
+
+    /// Every warning, in the order of the places.
+    pub(super) fn take_warnings(&mut self) -> Vec<String> {
+        in_order(&mut self.warnings)
     }
 
     /// One remark on every setting that changes nothing, and on every one that ZooKeeper would
-    /// ignore where it stands.
+    /// ignore where it stands; a warning of every one that nobody knows, which may be misspelled.
     pub(super) fn note_unused(&mut self) {
         for setting in self.by_key.values() {
             let key = setting.key();
-            let remark = match keys::find(key) {
-                Some(known) => match (known.fate, known.kind, &setting.origin) {
-                    (Fate::Unused(reason), ..) => format!("has no meaning here: {reason}"),
-                    (Fate::Used, Kind::Bare, Origin::File(..)) => {
-                        format!("counts here, though ZooKeeper reads it only as -D{key}=...")
-                    }
-                    (Fate::Used, ..) => continue,
-                },
-                None => unknown(key),
+            let said = |remark: &str| {
+                let text = format!("{}: {} {remark}", setting.origin, setting.written);
+                (setting.origin.clone(), text)
             };
-            let text = format!("{}: {} {remark}", setting.origin, setting.written);
-            self.notes.push((setting.origin.clone(), text));
+            let Some(known) = keys::find(key) else {
+                self.warnings.push(said(&unknown(key)));
+                continue;
+            };
+            let remark = match (known.fate, known.kind, &setting.origin) {
+                (Fate::Unused(reason), ..) => format!("has no meaning here: {reason}"),
+                (Fate::Used, Kind::Bare, Origin::File(..)) => {
+                    format!("counts here, though ZooKeeper reads it only as -D{key}=...")
+                }
+                (Fate::Used, ..) => continue,
+            };
+            self.notes.push(said(&remark));
         }
     }
 
@@ -314,6 +321,14 @@ impl Settings {
         let text = self.text(key).unwrap_or_default();
         text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
     }
+}
+
+/// Takes remarks, in the order of their places.
+fn in_order(remarks: &mut Vec<(Origin, String)>) -> Vec<String> {
+    let mut remarks = std::mem::take(remarks);
+    remarks.sort_by(|left, right| left.0.cmp(&right.0));
+    remarks.dedup();
+    remarks.into_iter().map(|(_, text)| text).collect()
 }
 
 fn unknown(key: &str) -> String {

@@ -38,7 +38,7 @@ fn a_minimal_file_has_zookeepers_defaults() {
     assert!(config.quorum.standalone_enabled && config.quorum.leader_serves);
     assert_eq!(config.ensemble, None);
     assert_eq!(config.my_id, None);
-    assert_eq!(config.notes, Vec::<String>::new());
+    assert_eq!((config.notes, config.warnings), (Vec::new(), Vec::new()));
     assert_eq!(config.file.as_deref(), Some(Path::new("zoo.cfg")));
     let initial = config.initial.as_ref().map(Secret::expose);
     assert_eq!(initial, Some("dataDir=/data\nclientPort=2181\n"));
@@ -275,13 +275,6 @@ const REMARKS: &[(&str, &str)] = &[
         "authProvider.2 = \"com.example.Mine\" has no meaning here: Java classes cannot be \
              loaded",
     ),
-    ("tickTme=2000", "tickTme is not known and has no effect; did you mean tickTime?"),
-    (
-        "throttledOpWaitTime=2",
-        "throttledOpWaitTime is not known and has no effect; did you mean \
-             throttled_op_wait_time?",
-    ),
-    ("my.own.key=1", "my.own.key is not known and has no effect"),
     ("maxCnxns=", "maxCnxns = \"\" counts as not set"),
     ("=1", "a value without a key has no effect"),
     (
@@ -320,6 +313,23 @@ fn what_changes_nothing_or_can_surprise_is_said_once() {
     for (line, expected) in REMARKS {
         let notes = World::usual(line).config().notes;
         assert_eq!(notes, [format!("zoo.cfg:3: {expected}")], "{line}");
+    }
+}
+
+#[test]
+fn unknown_keys_are_warned_of() {
+    for (line, expected) in [
+        ("tickTme=2000", "tickTme is not known and has no effect; did you mean tickTime?"),
+        (
+            "throttledOpWaitTime=2",
+            "throttledOpWaitTime is not known and has no effect; did you mean \
+             throttled_op_wait_time?",
+        ),
+        ("my.own.key=1", "my.own.key is not known and has no effect"),
+    ] {
+        let config = World::usual(line).config();
+        assert_eq!(config.warnings, [format!("zoo.cfg:3: {expected}")], "{line}");
+        assert_eq!(config.notes, Vec::<String>::new(), "{line}");
     }
 }
 
@@ -376,7 +386,7 @@ fn a_property_of_the_environment_needs_its_prefix_or_a_known_name() {
     assert!(config.read_only_mode);
     assert_eq!(config.four_letter.iter().collect::<Vec<_>>(), ["isro", "srvr"]);
     assert_eq!(
-        config.notes,
+        config.warnings,
         ["JVMFLAGS: zookeeper.skpACL is not known and has no effect; did you mean skipACL?"]
     );
 }
