@@ -160,6 +160,7 @@ impl Model {
             ..StatPersisted::default()
         };
         let (path, bytes) = (new.path, length(new.data.as_ref()));
+        let size = new.data.as_ref().map_or(0, Bytes::len);
         self.nodes.insert(path.clone(), ZnodeRecord { data: new.data, acl: new.acl, stat });
         let stat = self.stat(&path);
         if let Some(subtree) =
@@ -169,7 +170,7 @@ impl Model {
         }
         self.use_quota(&path, bytes, 1);
         let (acl, parent_acl) = (self.acl(&path), self.acl(&parent));
-        out.push(Change::Created { path: path.clone(), acl, parent_acl });
+        out.push(Change::Created { path: path.clone(), bytes: size, acl, parent_acl });
         Ok(match body {
             Txn::Create(_) => Applied::Create { path, stat },
             _ => Applied::Create2 { path, stat },
@@ -225,7 +226,8 @@ impl Model {
             (body.version, header.zxid, header.time);
         let stat = self.stat(&body.path);
         self.use_quota(&body.path, diff, 0);
-        out.push(Change::DataChanged { path: body.path.clone(), acl: self.acl(&body.path) });
+        let bytes = body.data.as_ref().map_or(0, Bytes::len);
+        out.push(Change::DataChanged { path: body.path.clone(), bytes, acl: self.acl(&body.path) });
         Ok(stat)
     }
 

@@ -19,12 +19,10 @@ MISSING: dict[str, str] = {
         "properties of the Java machine; those of the process are shown",
     r"metrics jvm_.*":
         "of the Java machine, only what dashboards and alerts ask for has a counterpart",
-    r"metrics (read|write)_per_namespace.*|metrics ack_latency.*|metrics learner_handler_qp_.*":
+    r"metrics ack_latency.*|metrics learner_handler_qp_.*":
         "sets of samples appear with their first member, and these never have one here",
     r"metrics synced_observers(\{\})?":
         "a follower without observers of its own shows none, as in ZooKeeper's mntr",
-    r"(mntr zk_|command/(monitor|mntr) )(avg|min|max|cnt|sum)_\w+_(read|write)_per_namespace":
-        "requests are not counted by namespace",
 }
 
 # What Zabra has and ZooKeeper has not.

@@ -3,6 +3,7 @@
 import argparse
 import json
 import logging
+import re
 import sys
 import time
 import traceback
@@ -29,6 +30,7 @@ PROMETHEUS = "org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider"
 # More than servers here ask for between two restores.
 RESTORE_SECONDS = 1.0
 ASK_SECONDS = 20
+NAMESPACED = re.compile("zk_[a-z]+_app_(read|write)_per_namespace")
 # Neither asks anything nor resets what others ask for.
 COMMANDS = [
     "configuration", "connections", "dirs", "dump", "environment", "get_trace_mask", "hash",
@@ -121,6 +123,10 @@ def in_use(client: str):
             zookeeper.set("/app/data", b"%d" % number)
         zookeeper.get("/app/data", watch=lambda _: None)
         zookeeper.get_children("/app", watch=lambda _: None)
+        zookeeper.exists("/app/data")
+        with zookeeper.transaction() as transaction:
+            transaction.create("/app/gone")
+            transaction.delete("/app/gone")
         yield
 
 
@@ -200,6 +206,15 @@ def words(tally: Tally, name: str, theirs: Side, ours: Side) -> None:
     with case(tally, f"{name}/mntr"):
         there, here = (_word(side, b"mntr") for side in (theirs, ours))
         compare("mntr", shapes.of_lines(there), shapes.of_lines(here))
+    with case(tally, f"{name}/bytes by namespace"):
+        there, here = (_by_namespace(_word(side, b"mntr")) for side in (theirs, ours))
+        assert there == here, f"{there} there, {here} here"
+
+
+def _by_namespace(mntr: str) -> dict[str, str]:
+    """What `in_use` has read and written, which is the same everywhere."""
+    figures = dict(line.split("\t") for line in mntr.splitlines())
+    return {name: value for name, value in figures.items() if NAMESPACED.fullmatch(name)}
 
 
 def _word(side: Side, word: bytes) -> str:

@@ -10,7 +10,7 @@ use super::idle::{
 use super::registry::{Detail, Figures, Value};
 use super::text::Mean;
 use super::{process, quotas, version};
-use crate::server::{Counts, Distribution, Learners, Shared, Standing};
+use crate::server::{Counts, Distribution, Histogram, Learners, Shared, Standing, Traffic};
 use crate::session::Sessions;
 use crate::types::Moment;
 use std::sync::atomic::Ordering::Relaxed;
@@ -201,9 +201,23 @@ impl Shared {
             figures.summary(name, Detail::Advanced, Distribution::default());
         }
         for name in IDLE_SUMMARY_SETS {
-            let detail = if name == "ack_latency" { Detail::Advanced } else { Detail::Basic };
-            figures.summaries(name, detail, Vec::new());
+            figures.summaries(name, Detail::Advanced, Vec::new());
         }
+        self.namespaces(figures);
+    }
+
+    /// Bytes of reads and writes by namespace.
+    fn namespaces(&self, figures: &mut Figures) {
+        let all = self.stats.namespaces.all();
+        let mut put = |name, of: fn(&Traffic) -> Option<&Histogram>| {
+            let used = all.iter().filter_map(|(namespace, traffic)| {
+                let labels = vec![("key", (*namespace).to_owned())];
+                Some((labels, of(traffic)?.distribution()))
+            });
+            figures.summaries(name, Detail::Basic, used.collect());
+        };
+        put("read_per_namespace", Traffic::read);
+        put("write_per_namespace", Traffic::written);
     }
 
     /// Milliseconds of all writes, or of all other operations.

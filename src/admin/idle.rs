@@ -43,8 +43,7 @@ pub(super) const IDLE_GAUGES: [&str; 3] =
 pub(super) const IDLE_COUNTER_SETS: [&str; 1] = ["quota_exceeded_error_per_namespace"];
 
 /// The same of distributions.
-pub(super) const IDLE_SUMMARY_SETS: [&str; 3] =
-    ["ack_latency", "read_per_namespace", "write_per_namespace"];
+pub(super) const IDLE_SUMMARY_SETS: [&str; 1] = ["ack_latency"];
 
 /// Summaries of what this server does not do or does not measure.
 pub(super) const IDLE_SUMMARIES: [&str; 33] = [

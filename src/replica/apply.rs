@@ -2,10 +2,11 @@
 
 use super::clients::Waiting;
 use super::{
-    ClientRequest, CloseReason, DigestMismatch, Effect, Origin, Proposal, Reader, Replica, replies,
+    Access, ClientRequest, CloseReason, DigestMismatch, Effect, Origin, Proposal, Reader, Replica,
+    replies,
 };
 use crate::proto::OpCode;
-use crate::tree::{Applied, Transaction, Tree, Txn};
+use crate::tree::{Applied, Change, Transaction, Tree, Txn};
 use crate::types::{ConnId, ErrorCode, Now, SessionId, Zxid};
 use crate::watch::Watches;
 use bytes::BytesMut;
@@ -60,6 +61,7 @@ impl Replica {
         self.compare_digests(tree, &txn, origin);
         for change in changes.drain(..) {
             self.notify(watches, &change, zxid, out);
+            self.accesses.push(written(change));
         }
         self.changes = changes;
         let (session, cxid) = (SessionId(txn.header.client_id), txn.header.cxid);
@@ -178,10 +180,24 @@ impl Replica {
             auth: self.auth(),
             max_watches: self.options.max_watches,
         };
-        let mut frame = BytesMut::with_capacity(128);
-        reader.answer(tree, Some(watches), request.xid, &request.request, &mut frame);
+        let (mut frame, mut read) = (BytesMut::with_capacity(128), Vec::new());
+        let mut on_read = |path: &str, bytes| read.push((path.to_owned(), bytes));
+        reader.answer(tree, Some(watches), request.xid, &request.request, &mut frame, &mut on_read);
+        let accesses = read.into_iter().map(|(path, bytes)| Access { written: false, path, bytes });
+        self.accesses.extend(accesses);
         out.push(Effect::Reply(conn, frame.freeze()));
     }
+}
+
+/// What a change has written.
+fn written(change: Change) -> Access {
+    let (path, bytes) = match change {
+        Change::Created { path, bytes, .. } | Change::DataChanged { path, bytes, .. } => {
+            (path, bytes)
+        }
+        Change::Deleted { path, .. } => (path, 0),
+    };
+    Access { written: true, path, bytes }
 }
 
 /// Whether a write, or a part of a multi, was refused because its session goes on elsewhere.

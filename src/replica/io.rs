@@ -100,6 +100,19 @@ pub enum CloseReason {
     NotServing,
 }
 
+/// A znode that a client has read or a transaction has written (ZK: `DataTree.updateReadStat` and
+/// `updateWriteStat`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Whether it was written.
+    pub written: bool,
+    /// Its path.
+    pub path: String,
+    /// Bytes of its data, or of its children's names if those were read; 0 if it was only its stat,
+    /// or if it was deleted.
+    pub bytes: usize,
+}
+
 /// What is to be done outside, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {

@@ -34,7 +34,7 @@ mod set_watches;
 mod tests;
 
 pub use frames::{error_reply, plain_reply};
-pub use io::{ClientRequest, CloseReason, Effect, Handshake, Identities, Input};
+pub use io::{Access, ClientRequest, CloseReason, Effect, Handshake, Identities, Input};
 pub use local_sessions::LocalSessions;
 pub use reads::{Reader, needs_watches};
 pub use recovery::{Recovered, Recovery, RecoveryError, Undecided};
@@ -209,6 +209,8 @@ pub struct Replica {
     /// Scratch space of [`Replica::apply`].
     changes: Vec<Change>,
     notices: Vec<Notice>,
+    /// What was read and written since it was last asked for.
+    accesses: Vec<Access>,
     /// Scratch space for what comes from the broadcast.
     outputs: Vec<zab::Output>,
     events: VecDeque<zab::Event>,
@@ -289,6 +291,7 @@ impl Replica {
             read_ahead: None,
             changes: Vec::new(),
             notices: Vec::new(),
+            accesses: Vec::new(),
             outputs: Vec::new(),
             events: VecDeque::new(),
             options,
@@ -399,6 +402,12 @@ impl Replica {
     #[must_use]
     pub const fn take_expired(&mut self) -> u64 {
         std::mem::replace(&mut self.expired, 0)
+    }
+
+    /// The znodes that clients have read by way of the brain, and that have been written, since the
+    /// last call.
+    pub fn drain_accesses(&mut self) -> std::vec::Drain<'_, Access> {
+        self.accesses.drain(..)
     }
 
     /// How many transactions of other servers have led to another tree than those expected (ZK: the

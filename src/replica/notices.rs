@@ -18,7 +18,7 @@ impl Replica {
     ) {
         let mut notices = std::mem::take(&mut self.notices);
         let (acl, parent_acl) = match change {
-            Change::Created { path, acl, parent_acl } => {
+            Change::Created { path, acl, parent_acl, .. } => {
                 watches.fire_created(path, &mut notices);
                 (acl, parent_acl)
             }
@@ -26,7 +26,7 @@ impl Replica {
                 watches.fire_deleted(path, &mut notices);
                 (acl, parent_acl)
             }
-            Change::DataChanged { path, acl } => {
+            Change::DataChanged { path, acl, .. } => {
                 watches.fire_data_changed(path, &mut notices);
                 (acl, acl)
             }

@@ -46,7 +46,8 @@ pub fn needs_watches(request: &Request) -> bool {
 
 impl Reader<'_> {
     /// Appends the reply to a request that does not write, and before it the notifications that
-    /// setWatches finds overdue. `watches` must be there if [`needs_watches`] says so.
+    /// setWatches finds overdue. `watches` must be there if [`needs_watches`] says so. `on_read` is
+    /// told of every znode that was read, and of how many bytes of data or names of children.
     pub fn answer(
         &self,
         tree: &Tree,
@@ -54,6 +55,7 @@ impl Reader<'_> {
         number: i32,
         request: &Result<Request, ErrorCode>,
         out: &mut BytesMut,
+        on_read: &mut dyn FnMut(&str, usize),
     ) {
         let zxid = tree.last_zxid();
         let request = match request {
@@ -70,7 +72,7 @@ impl Reader<'_> {
                 return;
             }
             Ok(Request::MultiRead(op)) => {
-                self.multi_read(tree, &op.ops, number, out);
+                self.multi_read(tree, &op.ops, number, out, on_read);
                 return;
             }
             Ok(request) => request,
@@ -80,7 +82,8 @@ impl Reader<'_> {
             }
         };
         // The error, if there is one, is in the reply.
-        let _ = frames::put_reply(out, number, zxid, |out| self.body(tree, watches, request, out));
+        let write = |out: &mut BytesMut| self.body(tree, watches, request, out, on_read);
+        let _ = frames::put_reply(out, number, zxid, write);
     }
 
     fn body(
@@ -89,20 +92,25 @@ impl Reader<'_> {
         watches: Option<&mut Watches>,
         request: &Request,
         out: &mut BytesMut,
+        on_read: &mut dyn FnMut(&str, usize),
     ) -> Result<(), ErrorCode> {
         match request {
-            Request::Exists(op) => self.exists(tree, watches, op, out),
+            Request::Exists(op) => {
+                let path = self.exists(tree, watches, op, out)?;
+                on_read(path, 0);
+                Ok(())
+            }
             Request::GetData(op) => {
-                let node = self.readable(tree, op.path.as_deref())?;
+                let (path, node) = self.readable(tree, op.path.as_deref())?;
                 self.leave(watches, op, WatchKind::Data)?;
-                put_data(node, out);
+                on_read(path, put_data(node, out));
                 node.stat().encode(out);
                 Ok(())
             }
             Request::GetChildren(op) | Request::GetChildren2(op) => {
-                let node = self.readable(tree, op.path.as_deref())?;
+                let (path, node) = self.readable(tree, op.path.as_deref())?;
                 self.leave(watches, op, WatchKind::Child)?;
-                put_children(node, out);
+                on_read(path, put_children(node, out));
                 if matches!(request, Request::GetChildren2(_)) {
                     node.stat().encode(out);
                 }
@@ -121,8 +129,7 @@ impl Reader<'_> {
                 Ok(())
             }
             Request::GetAllChildrenNumber(op) => {
-                let path = op.path.as_deref().ok_or(ErrorCode::MarshallingError)?;
-                self.readable(tree, Some(path))?;
+                let (path, _) = self.readable(tree, op.path.as_deref())?;
                 let total = tree.descendants(path).ok_or(ErrorCode::NoNode)?;
                 // ZooKeeper knows the root by two paths, and counts one as below the other.
                 let total = total + usize::from(path.is_empty());
@@ -139,12 +146,17 @@ impl Reader<'_> {
         }
     }
 
-    /// The znode, if it exists and may be read. A null path is one that ZooKeeper stumbles over.
-    fn readable<'t>(&self, tree: &'t Tree, path: Option<&str>) -> Result<NodeRef<'t>, ErrorCode> {
+    /// The znode and its path, if it exists and may be read. A null path is one that ZooKeeper
+    /// stumbles over.
+    fn readable<'t, 'p>(
+        &self,
+        tree: &'t Tree,
+        path: Option<&'p str>,
+    ) -> Result<(&'p str, NodeRef<'t>), ErrorCode> {
         let path = path.ok_or(ErrorCode::MarshallingError)?;
         let node = tree.node(path).ok_or(ErrorCode::NoNode)?;
         self.check(node, perms::READ)?;
-        Ok(node)
+        Ok((path, node))
     }
 
     fn check(&self, node: NodeRef<'_>, perm: i32) -> Result<(), ErrorCode> {
@@ -181,13 +193,14 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn exists(
+    /// The path, if the znode exists.
+    fn exists<'p>(
         &self,
         tree: &Tree,
         watches: Option<&mut Watches>,
-        op: &PathWatch,
+        op: &'p PathWatch,
         out: &mut BytesMut,
-    ) -> Result<(), ErrorCode> {
+    ) -> Result<&'p str, ErrorCode> {
         let path = op.path.as_deref().ok_or(ErrorCode::MarshallingError)?;
         if path.contains('\0') {
             return Err(ErrorCode::BadArguments);
@@ -199,7 +212,7 @@ impl Reader<'_> {
         // The watch for a znode that is not there is the reason to ask.
         self.leave(watches, op, WatchKind::Data)?;
         node.ok_or(ErrorCode::NoNode)?.stat().encode(out);
-        Ok(())
+        Ok(path)
     }
 
     fn get_acl(
@@ -220,16 +233,29 @@ impl Reader<'_> {
     }
 
     /// The reply to a multiRead. One that fails as a whole tells how far it got all the same.
-    fn multi_read(&self, tree: &Tree, ops: &[MultiOp], number: i32, out: &mut BytesMut) {
+    fn multi_read(
+        &self,
+        tree: &Tree,
+        ops: &[MultiOp],
+        number: i32,
+        out: &mut BytesMut,
+        on_read: &mut dyn FnMut(&str, usize),
+    ) {
         let mut results = BytesMut::new();
-        let result = ops.iter().try_for_each(|op| self.read_part(tree, op, &mut results));
+        let result = ops.iter().try_for_each(|op| self.read_part(tree, op, &mut results, on_read));
         put_end_mark(&mut results);
         let err = result.err().map_or(0, ErrorCode::number);
         let write = |out: &mut BytesMut| out.extend_from_slice(&results);
         out.extend_from_slice(&frames::reply(number, tree.last_zxid(), err, write));
     }
 
-    fn read_part(&self, tree: &Tree, op: &MultiOp, out: &mut BytesMut) -> Result<(), ErrorCode> {
+    fn read_part(
+        &self,
+        tree: &Tree,
+        op: &MultiOp,
+        out: &mut BytesMut,
+        on_read: &mut dyn FnMut(&str, usize),
+    ) -> Result<(), ErrorCode> {
         let (number, path) = match op {
             MultiOp::GetData(op) => (OpCode::GetData, &op.path),
             MultiOp::GetChildren(op) => (OpCode::GetChildren, &op.path),
@@ -238,13 +264,13 @@ impl Reader<'_> {
         };
         let path = path.as_deref().ok_or(ErrorCode::MarshallingError)?;
         match self.readable(tree, Some(path)) {
-            Ok(node) => {
+            Ok((path, node)) => {
                 MultiHeader { op: number.number(), done: false, err: 0 }.encode(out);
                 if number == OpCode::GetData {
-                    put_data(node, out);
+                    on_read(path, put_data(node, out));
                     node.stat().encode(out);
                 } else {
-                    put_children(node, out);
+                    on_read(path, put_children(node, out));
                 }
             }
             Err(code) => put_error_result(code.number(), out),
@@ -313,18 +339,25 @@ fn need(watches: Option<&mut Watches>) -> Result<&mut Watches, ErrorCode> {
     watches.ok_or(ErrorCode::SystemError)
 }
 
-fn put_data(node: NodeRef<'_>, out: &mut BytesMut) {
-    match node.data() {
-        Some(data) => jute::put_blob(out, data),
-        None => out.put_i32(-1),
-    }
+/// Appends the data; how many bytes there are.
+fn put_data(node: NodeRef<'_>, out: &mut BytesMut) -> usize {
+    let Some(data) = node.data() else {
+        out.put_i32(-1);
+        return 0;
+    };
+    jute::put_blob(out, data);
+    data.len()
 }
 
-fn put_children(node: NodeRef<'_>, out: &mut BytesMut) {
+/// Appends the names of the children; how many bytes they have together.
+fn put_children(node: NodeRef<'_>, out: &mut BytesMut) -> usize {
     out.put_i32(i32::try_from(node.child_count()).unwrap_or(i32::MAX));
+    let mut bytes = 0;
     for name in node.children() {
         name.encode(out);
+        bytes += name.len();
     }
+    bytes
 }
 
 fn check_watches(conn: ConnId, watches: &Watches, op: &PathKind) -> Result<(), ErrorCode> {

@@ -466,6 +466,7 @@ impl Connection {
         if outbox.closing.is_some() {
             return;
         }
+        let mut on_read = |path: &str, bytes| shared.stats.namespaces.read(path, bytes);
         let mut ends = [0; BATCH];
         let mut start = outbox.bytes.len();
         for (request, end) in requests.iter().zip(&mut ends) {
@@ -476,8 +477,8 @@ impl Connection {
                 auth: &shared.options.auth,
                 max_watches: shared.options.max_watches,
             };
-            let watches = watches.as_deref_mut();
-            reader.answer(&tree, watches, request.xid, &request.request, &mut outbox.bytes);
+            let (watches, out) = (watches.as_deref_mut(), &mut outbox.bytes);
+            reader.answer(&tree, watches, request.xid, &request.request, out, &mut on_read);
             *end = outbox.bytes.len();
         }
         // One look at the clock for all of them, which are ready together.

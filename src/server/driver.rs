@@ -9,7 +9,7 @@ use super::log::Order;
 use super::outbox::Closing;
 use super::stages::{Applying, micros};
 use super::{Brain, Shared};
-use crate::replica::{DigestMismatch, Effect, Input};
+use crate::replica::{Access, DigestMismatch, Effect, Input};
 use crate::store::{Checkpoint, CheckpointKind, LogEntry};
 use crate::tree::Tree;
 use crate::types::{ConnId, Moment, Now, SessionId, Zxid};
@@ -62,8 +62,16 @@ impl Shared {
             self.send(brain);
             self.note_standing(brain);
             note_mismatch(brain);
+            self.note_accesses(brain);
             self.outstanding.store(brain.replica.outstanding(), Relaxed);
             self.stats.sessions_expired.fetch_add(brain.replica.take_expired(), Relaxed);
+        }
+    }
+
+    fn note_accesses(&self, brain: &mut Brain) {
+        let namespaces = &self.stats.namespaces;
+        for Access { written, path, bytes } in brain.replica.drain_accesses() {
+            if written { namespaces.written(&path, bytes) } else { namespaces.read(&path, bytes) }
         }
     }
 

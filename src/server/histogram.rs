@@ -10,22 +10,33 @@ use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Percentiles are at most 1/32 too large, and exact below 64.
-const PRECISION: u8 = 5;
-/// Values from two to the power of this on count as the largest that is less.
-const RANGE: u8 = 32;
+/// How exactly values are told apart, and up to what size.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    /// Percentiles are too large by one in two to the power of this, at most, and exact below twice
+    /// that number.
+    pub(crate) precision: u8,
+    /// Values from two to the power of this on count in percentiles as the largest that is less.
+    pub(crate) range: u8,
+}
+
+/// At most 1/32 too large, exact below 64; more than an hour in microseconds.
+const USUAL: Shape = Shape { precision: 5, range: 32 };
 /// Rotations after which a value no longer counts among the latest.
 pub(crate) const ROTATIONS: usize = 5;
 
 /// Counts of values by size. Adding costs as much as adding to a `Spread`.
 ///
-/// It takes 7 KiB, and for each rotation that is remembered 12 bytes for each of its 896 sizes that
-/// has ever occurred: a few KiB where there is much to do, and next to nothing where there is not.
+/// One of the usual shape takes 7 KiB, and for each rotation that is remembered 12 bytes for each
+/// of its 896 sizes that has ever occurred: some KiB where there is much to do, next to nothing
+/// where there is not.
 #[derive(Debug)]
 pub(crate) struct Histogram {
     sum: AtomicU64,
     least: AtomicU64,
     most: AtomicU64,
+    /// The largest value that `buckets` takes.
+    limit: u64,
     buckets: AtomicHistogram,
     /// What `buckets` held at the last rotations, the oldest first. Only looking and rotating take
     /// the lock.
@@ -34,13 +45,7 @@ pub(crate) struct Histogram {
 
 impl Default for Histogram {
     fn default() -> Self {
-        Self {
-            sum: AtomicU64::new(0),
-            least: AtomicU64::new(u64::MAX),
-            most: AtomicU64::new(0),
-            buckets: AtomicHistogram::new(PRECISION, RANGE).expect("a valid shape"),
-            earlier: Mutex::default(),
-        }
+        Self::new(USUAL)
     }
 }
 
@@ -83,6 +88,19 @@ impl Percentiles {
 }
 
 impl Histogram {
+    /// An empty histogram.
+    pub(crate) fn new(shape: Shape) -> Self {
+        let Shape { precision, range } = shape;
+        Self {
+            sum: AtomicU64::new(0),
+            least: AtomicU64::new(u64::MAX),
+            most: AtomicU64::new(0),
+            limit: (1 << range) - 1,
+            buckets: AtomicHistogram::new(precision, range).expect("a valid shape"),
+            earlier: Mutex::default(),
+        }
+    }
+
     /// Adds a value.
     pub(crate) fn add(&self, value: u64) {
         self.add_many(value, 1);
@@ -90,8 +108,7 @@ impl Histogram {
 
     /// Adds a value that occurred several times.
     pub(crate) fn add_many(&self, value: u64, times: u64) {
-        let limited = value.min((1 << RANGE) - 1);
-        self.buckets.add(limited, times).expect("it is within the range");
+        self.buckets.add(value.min(self.limit), times).expect("it is within the range");
         self.sum.fetch_add(value.saturating_mul(times), Relaxed);
         // The extremes hardly ever change: looking first spares a write to shared memory.
         if value < self.least.load(Relaxed) {
@@ -263,7 +280,7 @@ mod tests {
         histogram.add(u64::MAX);
         let Distribution { summary, percentiles } = histogram.distribution();
         assert_eq!((summary.count, summary.most), (1, u64::MAX));
-        assert_eq!(percentiles.map(|it| it.p50), Some((1 << RANGE) - 1));
+        assert_eq!(percentiles.map(|it| it.p50), Some((1 << USUAL.range) - 1));
     }
 
     #[test]

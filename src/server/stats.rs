@@ -1,6 +1,7 @@
 //! Counters of the server and of each connection, as the four-letter words show them.
 
 use super::histogram::{Histogram, ROTATIONS};
+use super::namespaces::Namespaces;
 use crate::proto::OpCode;
 use crate::types::Moment;
 use std::sync::OnceLock;
@@ -107,6 +108,8 @@ pub(crate) struct ServerStats {
     pub(crate) latency: Spread,
     /// Microseconds from a request to its reply, by operation.
     pub(crate) operations: Operations,
+    /// Bytes read and written, by namespace.
+    pub(crate) namespaces: Namespaces,
     /// The stages of a write.
     pub(crate) stages: Stages,
     /// Entries of each synced write to the log.
@@ -295,7 +298,8 @@ impl ServerStats {
             &images.written_ms,
             &images.restored_ms,
         ];
-        histograms.into_iter().chain(self.operations.iter().map(|(_, histogram)| histogram))
+        let operations = self.operations.iter().map(|(_, histogram)| histogram);
+        histograms.into_iter().chain(operations).chain(self.namespaces.histograms())
     }
 }
 

@@ -18,6 +18,8 @@ pub enum Change {
     Created {
         /// Its path.
         path: String,
+        /// Bytes of its data.
+        bytes: usize,
         /// Its list, which decides who may hear of it.
         acl: SharedAcl,
         /// Its parent's list, which decides who may hear that the parent's children changed.
@@ -36,6 +38,8 @@ pub enum Change {
     DataChanged {
         /// Its path.
         path: String,
+        /// Bytes of its new data.
+        bytes: usize,
         /// Its list.
         acl: SharedAcl,
     },
@@ -262,9 +266,11 @@ impl Tree {
         self.dirty.mark(id);
         // Before the quota: what it writes may be this node's data.
         let stat = NodeRef::new(self, id).stat();
-        self.quota_node_created(new.path, length(new.data.unwrap_or_default().len()));
+        let bytes = new.data.unwrap_or_default().len();
+        self.quota_node_created(new.path, length(bytes));
         changes.push(Change::Created {
             path: new.path.to_owned(),
+            bytes,
             acl: self.acl_of(id),
             parent_acl: self.acl_of(parent),
         });
@@ -335,8 +341,9 @@ impl Tree {
         (node.mtime, node.mzxid, node.version) = (at.time, at.zxid, body.version);
         self.changed(id, &body.path);
         let stat = NodeRef::new(self, id).stat();
-        self.quota_used(&body.path, length(data.unwrap_or_default().len()) - old, 0);
-        changes.push(Change::DataChanged { path: body.path.clone(), acl: self.acl_of(id) });
+        let (path, bytes) = (body.path.clone(), data.unwrap_or_default().len());
+        self.quota_used(&path, length(bytes) - old, 0);
+        changes.push(Change::DataChanged { path, bytes, acl: self.acl_of(id) });
         Ok(stat)
     }
 

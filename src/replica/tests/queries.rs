@@ -1,6 +1,7 @@
 //! Requests that change nothing.
 
 use super::*;
+use crate::replica::Access;
 use jute::client::{AclStat, Names, NamesStat, Total, WhoAmIResponse};
 
 /// A bench with one open connection.
@@ -185,4 +186,42 @@ fn what_reads_nothing_is_not_implemented() {
     let mut bench = bench();
     let check = Request::Check(PathVersion { path: some("/"), version: -1 });
     assert_eq!(bench.error(OpCode::Check, check), -6);
+}
+
+#[test]
+fn what_is_read_and_written_is_noted() {
+    let mut bench = bench();
+    bench.create(A, 1, "/a", 0);
+    bench.set_data(A, 2, "/a", b"data");
+    bench.create(A, 3, "/a/child", 1);
+    // Behind the writes, so that the brain answers.
+    bench.get_data(A, 4, "/a", false);
+    bench.exists(A, 5, "/a", false);
+    bench.get_children(A, 6, "/a", false);
+    bench.ask(A, 7, OpCode::GetChildren2, Request::GetChildren2(of(Some("/a"))));
+    let parts = vec![
+        MultiOp::GetData(of(Some("/a"))),
+        MultiOp::GetData(of(Some("/none"))),
+        MultiOp::GetChildren(of(Some("/a"))),
+    ];
+    bench.ask(A, 8, OpCode::MultiRead, Request::MultiRead(MultiRequest { ops: parts }));
+    // Neither is what fails, nor are lists and totals.
+    bench.get_data(A, 9, "/none", false);
+    bench.exists(A, 10, "/none", false);
+    bench.ask(A, 11, OpCode::GetAcl, Request::GetAcl(path_only("/a")));
+    let total = Request::GetAllChildrenNumber(path_only("/a"));
+    bench.ask(A, 12, OpCode::GetAllChildrenNumber, total);
+    bench.set_data(A, 13, "/none", b"data");
+    let parts = ["/b", "/a"].map(|path| MultiOp::Create(create_op(path, 0)));
+    bench.ask(A, 14, OpCode::Multi, multi(parts.to_vec()));
+    bench.close(A, 15);
+    bench.sync();
+    let seen = |written| {
+        move |(path, bytes): (&str, usize)| Access { written, path: path.to_owned(), bytes }
+    };
+    let written = [("/a", 1), ("/a", 4), ("/a/child", 1)].map(seen(true));
+    let read = [("/a", 4), ("/a", 0), ("/a", 5), ("/a", 5), ("/a", 4), ("/a", 5)].map(seen(false));
+    let closed = [("/a/child", 0)].map(seen(true));
+    let found: Vec<_> = bench.replica.drain_accesses().collect();
+    assert_eq!(found, [&written[..], &read, &closed].concat());
 }

@@ -7,16 +7,17 @@ fn open() -> SharedAcl {
     perms::world(perms::ALL).into()
 }
 
-fn created(path: &str) -> Change {
-    Change::Created { path: path.to_owned(), acl: open(), parent_acl: open() }
+fn created(path: &str, data: &str) -> Change {
+    let (path, bytes) = (path.to_owned(), data.len());
+    Change::Created { path, bytes, acl: open(), parent_acl: open() }
 }
 
 fn deleted(path: &str) -> Change {
     Change::Deleted { path: path.to_owned(), acl: open(), parent_acl: open() }
 }
 
-fn data_changed(path: &str) -> Change {
-    Change::DataChanged { path: path.to_owned(), acl: open() }
+fn data_changed(path: &str, data: &str) -> Change {
+    Change::DataChanged { path: path.to_owned(), bytes: data.len(), acl: open() }
 }
 
 #[test]
@@ -31,10 +32,11 @@ fn changes_carry_the_lists_that_decide_who_may_know() {
     let (path, acl, parent_acl) = ("/p/c".to_owned(), list(perms::WRITE), list(perms::READ));
     let changes = world.apply(with("/p/c", perms::WRITE)).1;
     let (same_acl, same_parent_acl) = (acl.clone(), parent_acl.clone());
-    assert_eq!(changes, [Change::Created { path: path.clone(), acl, parent_acl }]);
+    assert_eq!(changes, [Change::Created { path: path.clone(), bytes: 0, acl, parent_acl }]);
 
     let changes = world.apply(set_data("/p/c", Some("x"), 1)).1;
-    assert_eq!(changes, [Change::DataChanged { path: path.clone(), acl: same_acl.clone() }]);
+    let set = Change::DataChanged { path: path.clone(), bytes: 1, acl: same_acl.clone() };
+    assert_eq!(changes, [set]);
 
     let changes = world.apply(delete("/p/c")).1;
     let gone = Change::Deleted { path, acl: same_acl, parent_acl: same_parent_acl };
@@ -62,7 +64,9 @@ fn a_multi_applies_all_its_parts_with_one_zxid() {
     assert_eq!((stat.data_length, stat.num_children), (1, 0), "as of its own part");
     assert_eq!((set.data_length, set.num_children, set.version), (2, 1, 1));
     assert_eq!(rest, [Applied::Check, Applied::Delete]);
-    assert_eq!(changes, [created("/a"), created("/a/e"), data_changed("/a"), deleted("/old")]);
+    let expected =
+        [created("/a", "1"), created("/a/e", ""), data_changed("/a", "22"), deleted("/old")];
+    assert_eq!(changes, expected);
     assert_eq!((world.stat("/a").czxid, world.stat("/a/e").czxid), (2, 2));
     assert_eq!(world.tree.last_zxid(), Zxid(2));
 }
@@ -99,7 +103,7 @@ fn parts_of_a_replayed_multi_fail_one_by_one() {
     let Applied::Multi(results) = applied else { panic!("{applied:?}") };
     assert_eq!(results[0], refused(ErrorCode::NodeExists));
     assert!(matches!(results[1], Applied::Create { .. }));
-    assert_eq!(changes, [created("/b")]);
+    assert_eq!(changes, [created("/b", "")]);
 }
 
 /// Where a lock's waiters stand in line and the first one goes: the recipe that most clients use.
