@@ -48,8 +48,8 @@ fn znodes_that_come_twice_are_noticed() {
         for (path, record) in &tree {
             loader.insert(path, record.clone()).expect("it is new");
         }
-        let loaded = loader.finish_unchecked(zxid).expect("a tree");
-        assert_eq!(everything(&loaded), tree);
+        let copy = loader.finish_unchecked(zxid).expect("a tree");
+        assert_eq!(everything(&copy), tree);
     }
 }
 
