@@ -29,8 +29,8 @@ impl Default for Index {
 }
 
 impl Index {
-    /// Makes room for so many nodes, in a tree that has none but the root: hashing again all that is
-    /// there whenever a table grows takes a fifth of the time in which a large tree is loaded.
+    /// Makes room for so many nodes, in a tree that has none but the root. Tables that grow hash
+    /// all of their entries again: a fifth of the time in which a large tree is loaded.
     pub(super) fn expect(&mut self, nodes: usize) {
         self.shards.fill_with(|| HashTable::with_capacity(nodes / SHARDS));
     }
