@@ -272,6 +272,16 @@ class Client:
         self.call(self.watches.request(self.since))
         self.connection.told = True
 
+    def forget_shots(self, path: str) -> None:
+        """Waits no more for what happens to a node once."""
+        for kind in (p.DATA, p.CHILDREN):
+            lists = [getattr(self.watches, name) for name in LISTS if name in REMOVED_BY[kind]]
+            if any(path in paths for paths in lists):
+                # The server may have none any more.
+                self.call(p.remove_watches(path, kind))
+            for paths in lists:
+                paths.discard(path)
+
     def call(self, *requests: p.Request) -> list[Reply]:
         """Requests and their replies."""
         self.send(list(requests))
