@@ -406,8 +406,9 @@ impl Replica {
 
     /// The znodes that clients have read by way of the brain, and that have been written, since the
     /// last call.
-    pub fn drain_accesses(&mut self) -> std::vec::Drain<'_, Access> {
-        self.accesses.drain(..)
+    pub fn take_accesses(&mut self) -> Vec<Access> {
+        // With their memory: a learner that catches up has many, once.
+        std::mem::take(&mut self.accesses)
     }
 
     /// How many transactions of other servers have led to another tree than those expected (ZK: the

@@ -70,7 +70,7 @@ impl Shared {
 
     fn note_accesses(&self, brain: &mut Brain) {
         let namespaces = &self.stats.namespaces;
-        for Access { written, path, bytes } in brain.replica.drain_accesses() {
+        for Access { written, path, bytes } in brain.replica.take_accesses() {
             if written { namespaces.written(&path, bytes) } else { namespaces.read(&path, bytes) }
         }
     }

@@ -179,8 +179,10 @@ impl Journal {
     /// known without a search, through memory that is in no cache, how far one of the first or of
     /// the last epoch here is from that end.
     fn count_up_to(&self, zxid: Zxid) -> usize {
-        let from_base = usize::try_from(zxid.0 - self.base.0).ok();
-        let to_last = usize::try_from(self.last().0 - zxid.0).ok();
+        // A leader may have said any number.
+        let distance = |from: Zxid, to: Zxid| usize::try_from(to.0.checked_sub(from.0)?).ok();
+        let from_base = distance(self.base, zxid);
+        let to_last = distance(zxid, self.last());
         let from_last = to_last.and_then(|distance| self.entries.len().checked_sub(distance));
         let is_it = |count: &usize| match count.checked_sub(1) {
             Some(at) => self.entries.get(at).is_some_and(|entry| entry.zxid == zxid),
@@ -211,7 +213,8 @@ mod tests {
         for journal in
             [Journal::new(Zxid((1 << 32) + 7), tail, 0), Journal::new(Zxid(9), Vec::new(), 0)]
         {
-            for wanted in (0..6).flat_map(|number| epoch(number, 0..=12)) {
+            let strange = [i64::MIN, -1, i64::MAX].map(Zxid);
+            for wanted in (0..6).flat_map(|number| epoch(number, 0..=12)).chain(strange) {
                 let expected = journal.entries.iter().filter(|entry| entry.zxid <= wanted).count();
                 assert_eq!(journal.count_up_to(wanted), expected, "{wanted}");
             }

@@ -208,7 +208,7 @@ impl World {
         let mut effects = Vec::new();
         self.replica.apply(&mut self.tree, &mut self.watches, self.now, &mut effects);
         // Nobody counts them here.
-        drop(self.replica.drain_accesses());
+        drop(self.replica.take_accesses());
         self.oracle.apply_to(self.tree.last_zxid(), &mut self.coverage);
         self.carry_out(effects);
     }

@@ -222,6 +222,6 @@ fn what_is_read_and_written_is_noted() {
     let written = [("/a", 1), ("/a", 4), ("/a/child", 1)].map(seen(true));
     let read = [("/a", 4), ("/a", 0), ("/a", 5), ("/a", 5), ("/a", 4), ("/a", 5)].map(seen(false));
     let closed = [("/a/child", 0)].map(seen(true));
-    let found: Vec<_> = bench.replica.drain_accesses().collect();
+    let found = bench.replica.take_accesses();
     assert_eq!(found, [&written[..], &read, &closed].concat());
 }

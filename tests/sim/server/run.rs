@@ -67,7 +67,7 @@ impl World {
         let before = tree.applied_zxid();
         replica.apply(tree, watches, now, &mut effects);
         // Nobody counts them here.
-        drop(replica.drain_accesses());
+        drop(replica.take_accesses());
         let after = tree.applied_zxid();
         self.trace.note(|| format!("{} s{}: applied {before} to {after}", self.now, server + 1));
         self.observe_log(server, &effects);
